@@ -1,0 +1,134 @@
+import type { z } from 'zod';
+import type { ErrorDetails } from '../../domain/shared/domain-error.ts';
+import { isPermitted, type Call, type Reply } from './call.ts';
+import type { ContextContract, OperationDefinition, OutputOf, ParsedInputOf } from './contract.ts';
+import { IdempotencyKeyMissing, InvalidInput, PermissionDenied } from './errors.ts';
+import { spell, type Spelling } from './spelling.ts';
+
+/** Carries out one operation on validated input. */
+export type Handler<O extends OperationDefinition> = (
+  input: ParsedInputOf<O>,
+  call: Call,
+) => O['kind'] extends 'stream' ? AsyncIterable<OutputOf<O>> : Promise<Reply<OutputOf<O>>>;
+
+/** One handler for each operation of a contract: a missing or misspelt one doesn't compile. */
+export type Handlers<C extends ContextContract> = { readonly [V in keyof C['operations']]: Handler<C['operations'][V]> };
+
+/** What a pipeline needs from outside; each part may be left out, and then costs nothing. */
+export interface PipelineHooks {
+  /** 128-bit keyed hashes as UUID text, for receipts. */
+  readonly hash?: (text: string) => string;
+  /** Throws `RateLimited`; awaited only when it returns a promise. */
+  readonly limit?: (operation: CompiledOperation, call: Call) => Promise<void> | void;
+  /** Waits until the log position is visible. */
+  readonly reached?: (position: bigint, signal?: AbortSignal) => Promise<void>;
+  /** Wraps a call, for metrics and spans. */
+  readonly observe?: (operation: CompiledOperation, call: Call, run: () => Promise<unknown>) => Promise<unknown>;
+}
+
+/** An operation ready to be called: checks in a fixed order, then the handler. */
+export interface CompiledOperation extends Spelling {
+  readonly contract: ContextContract;
+  readonly definition: OperationDefinition;
+  /** Resolves to a `Reply`; for kind `stream` to an async iterable. */
+  readonly invoke: (input: unknown, call: Call) => Promise<Reply<unknown> | AsyncIterable<unknown>>;
+}
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** Turns what zod found into paths and messages, without any of the values. */
+export function inputIssues(error: z.core.$ZodError): ErrorDetails {
+  return {
+    issues: error.issues.slice(0, 20).map((issue) => ({
+      path: issue.path.map(String).join('.') + (issue.code === 'unrecognized_keys' ? unknownKeys(issue) : ''),
+      message: issue.code === 'unrecognized_keys' ? 'unknown field' : issue.message,
+    })),
+  };
+}
+
+function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys): string {
+  const key = (issue.keys[0] ?? '').slice(0, 64);
+  return issue.path.length > 0 ? `.${key}` : key;
+}
+
+/** JSON with sorted keys: the same input in another order of fields has the same fingerprint. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
+
+/**
+ * Compiles a context's operations once, at start: permission, input, idempotency key, rate limit, read-your-writes,
+ * handler. Each stage is awaited only where it is asynchronous.
+ */
+export function compile<C extends ContextContract>(
+  contract: C,
+  handlers: Handlers<C>,
+  hooks: PipelineHooks = {},
+): ReadonlyMap<string, CompiledOperation> {
+  const compiled = new Map<string, CompiledOperation>();
+  for (const [verb, definition] of Object.entries(contract.operations)) {
+    const handler = handlers[verb] as (input: unknown, call: Call) => Promise<Reply<unknown>>;
+    const operation: CompiledOperation = {
+      ...spell(contract, verb),
+      contract,
+      definition,
+      invoke: (input, call) => (observe ? observe(operation, call, () => run(input, call)) : run(input, call)) as never,
+    };
+    const { observe } = hooks;
+    const run = runner(operation, handler, hooks);
+    compiled.set(operation.word, operation);
+  }
+  return compiled;
+}
+
+function runner(
+  operation: CompiledOperation,
+  handler: (input: unknown, call: Call) => Promise<Reply<unknown>>,
+  hooks: PipelineHooks,
+): (input: unknown, call: Call) => Promise<unknown> {
+  const { definition, word } = operation;
+  const { limit, reached, hash } = hooks;
+  return async (input, call) => {
+    const reach = authorise(operation, call);
+    const limited = limit?.(operation, call);
+    if (limited !== undefined) await limited;
+    const parsed = definition.input.safeParse(input);
+    if (!parsed.success) throw new InvalidInput('The input does not fit the operation.', inputIssues(parsed.error));
+    const ready: Call = { ...call, reach, receipt: call.receipt ?? receiptKey(definition, word, parsed.data, call, hash) };
+    if (call.after !== undefined && definition.kind !== 'command') await reached?.(call.after, call.signal);
+    return handler(parsed.data, ready);
+  };
+}
+
+function authorise(operation: CompiledOperation, call: Call): 'all' | 'own' {
+  const { permission, definition } = operation;
+  if (isPermitted(call.principal, permission)) return 'all';
+  if (definition.own === true && call.principal.permissions.has(`${permission}:own`)) return 'own';
+  throw new PermissionDenied(`This needs the permission ${permission}.`, { permission });
+}
+
+function receiptKey(
+  definition: OperationDefinition,
+  word: string,
+  input: unknown,
+  call: Call,
+  hash: ((text: string) => string) | undefined,
+): Call['receipt'] {
+  if (definition.kind !== 'command') return undefined;
+  const key = call.idempotencyKey;
+  if (key === undefined || !KEY.test(key)) {
+    if (key === undefined && definition.idempotency === 'none') return undefined;
+    throw new IdempotencyKeyMissing('An idempotency key of 1 to 255 printable ASCII characters is needed.');
+  }
+  if (hash === undefined) throw new TypeError(`No hash was given for the receipts of ${word}.`);
+  const { tenant, id } = call.principal;
+  return {
+    id: hash(JSON.stringify([tenant, id, word, key])),
+    fingerprint: hash(canonicalJson([word, input])),
+    operation: word,
+  };
+}

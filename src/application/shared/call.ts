@@ -28,6 +28,8 @@ export interface Call {
   readonly after?: bigint | undefined;
   /** Aborts at the deadline, when the client hangs up and when the server stops draining. */
   readonly signal?: AbortSignal | undefined;
+  /** True for a caller in the same process: `libraryInput` holds for it. */
+  readonly inProcess?: boolean | undefined;
   /** A caller's own transaction to join; library use only. */
   readonly unit?: unknown;
   /** Rate-limit key of a caller who is not known: the network address over HTTP. */
@@ -59,4 +61,9 @@ export function commandContext(call: Call): CommandContext {
     signal: call.signal,
     unit: call.unit,
   };
+}
+
+/** The name by which a context knows the caller as a person, `42` of `user:42`: what `:own` compares rows with. */
+export function subjectOf(principal: Principal): string {
+  return principal.id.slice(principal.id.indexOf(':') + 1);
 }

@@ -13,6 +13,8 @@ interface OperationBase<Input extends Schema, Output extends Schema> {
   /** One line for documentation and `--help`. */
   readonly summary: string;
   readonly input: Input;
+  /** A wider input for callers in the same process, where theirs may leave out what a remote one has to state. */
+  readonly libraryInput?: Schema;
   readonly output: Output;
   /** Errors of the business that this operation can answer with, besides those of the frame. */
   readonly errors: readonly DomainErrorClass[];
@@ -22,21 +24,27 @@ interface OperationBase<Input extends Schema, Output extends Schema> {
 }
 
 /** Changes something. `idempotency: 'required'` where repeating it would move money or create something twice. */
-export interface CommandDefinition<Input extends Schema = Schema, Output extends Schema = Schema>
-  extends OperationBase<Input, Output> {
+export interface CommandDefinition<Input extends Schema = Schema, Output extends Schema = Schema> extends OperationBase<
+  Input,
+  Output
+> {
   readonly kind: 'command';
   readonly idempotency: 'required' | 'none';
 }
 
 /** Reads. Called with GET unless its input holds a secret, which never stands in a URL. */
-export interface QueryDefinition<Input extends Schema = Schema, Output extends Schema = Schema>
-  extends OperationBase<Input, Output> {
+export interface QueryDefinition<Input extends Schema = Schema, Output extends Schema = Schema> extends OperationBase<
+  Input,
+  Output
+> {
   readonly kind: 'query';
 }
 
 /** Reads a long list: `output` is one item, sent as JSON lines or CSV while it is produced. */
-export interface StreamDefinition<Input extends Schema = Schema, Output extends Schema = Schema>
-  extends OperationBase<Input, Output> {
+export interface StreamDefinition<Input extends Schema = Schema, Output extends Schema = Schema> extends OperationBase<
+  Input,
+  Output
+> {
   readonly kind: 'stream';
 }
 
@@ -64,17 +72,22 @@ export interface ContextContract {
   readonly permissions?: { readonly [name: string]: string };
 }
 
-export const command = <I extends Schema, O extends Schema>(
-  definition: Omit<CommandDefinition<I, O>, 'kind'>,
-): CommandDefinition<I, O> => ({ kind: 'command', ...definition });
+export const command = <D extends Omit<CommandDefinition, 'kind'>>(
+  definition: D,
+): D & { readonly kind: 'command' } => ({
+  kind: 'command',
+  ...definition,
+});
 
-export const query = <I extends Schema, O extends Schema>(
-  definition: Omit<QueryDefinition<I, O>, 'kind'>,
-): QueryDefinition<I, O> => ({ kind: 'query', ...definition });
+export const query = <D extends Omit<QueryDefinition, 'kind'>>(definition: D): D & { readonly kind: 'query' } => ({
+  kind: 'query',
+  ...definition,
+});
 
-export const stream = <I extends Schema, O extends Schema>(
-  definition: Omit<StreamDefinition<I, O>, 'kind'>,
-): StreamDefinition<I, O> => ({ kind: 'stream', ...definition });
+export const stream = <D extends Omit<StreamDefinition, 'kind'>>(definition: D): D & { readonly kind: 'stream' } => ({
+  kind: 'stream',
+  ...definition,
+});
 
 export const event = <P extends Schema>(definition: Omit<EventDefinition<P>, 'kind'>): EventDefinition<P> => ({
   kind: 'event',
@@ -90,9 +103,16 @@ export const secret = <S extends Schema>(schema: S): S => schema.meta({ ...schem
 /** Marks a field that belongs to a person: it lives in an erasable side table only. */
 export const personal = <S extends Schema>(schema: S): S => schema.meta({ ...schema.meta(), personal: true }) as S;
 
-/** What a caller passes. */
+/** The schema of a caller in the same process. */
+type LibrarySchema<O extends OperationDefinition> = O extends { readonly libraryInput: infer S extends Schema }
+  ? S
+  : O['input'];
+
+/** What a remote caller passes. */
 export type InputOf<O extends OperationDefinition> = z.input<O['input']>;
+/** What a caller in the same process passes. */
+export type LibraryInputOf<O extends OperationDefinition> = z.input<LibrarySchema<O>>;
 /** What a handler gets: validated, defaults filled in. */
-export type ParsedInputOf<O extends OperationDefinition> = z.output<O['input']>;
+export type ParsedInputOf<O extends OperationDefinition> = z.output<LibrarySchema<O>>;
 export type OutputOf<O extends OperationDefinition> = z.output<O['output']>;
 export type PayloadOf<E extends EventDefinition> = z.output<E['payload']>;

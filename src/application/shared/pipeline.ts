@@ -12,7 +12,9 @@ export type Handler<O extends OperationDefinition> = (
 ) => O['kind'] extends 'stream' ? AsyncIterable<OutputOf<O>> : Promise<Reply<OutputOf<O>>>;
 
 /** One handler for each operation of a contract: a missing or misspelt one doesn't compile. */
-export type Handlers<C extends ContextContract> = { readonly [V in keyof C['operations']]: Handler<C['operations'][V]> };
+export type Handlers<C extends ContextContract> = {
+  readonly [V in keyof C['operations']]: Handler<C['operations'][V]>;
+};
 
 /** What a pipeline needs from outside; each part may be left out, and then costs nothing. */
 export interface PipelineHooks {
@@ -70,6 +72,7 @@ export function compile<C extends ContextContract>(
   hooks: PipelineHooks = {},
 ): ReadonlyMap<string, CompiledOperation> {
   const compiled = new Map<string, CompiledOperation>();
+  const { observe } = hooks;
   for (const [verb, definition] of Object.entries(contract.operations)) {
     const handler = handlers[verb] as (input: unknown, call: Call) => Promise<Reply<unknown>>;
     const operation: CompiledOperation = {
@@ -78,7 +81,6 @@ export function compile<C extends ContextContract>(
       definition,
       invoke: (input, call) => (observe ? observe(operation, call, () => run(input, call)) : run(input, call)) as never,
     };
-    const { observe } = hooks;
     const run = runner(operation, handler, hooks);
     compiled.set(operation.word, operation);
   }
@@ -92,13 +94,18 @@ function runner(
 ): (input: unknown, call: Call) => Promise<unknown> {
   const { definition, word } = operation;
   const { limit, reached, hash } = hooks;
+  const librarySchema = definition.libraryInput ?? definition.input;
   return async (input, call) => {
     const reach = authorise(operation, call);
     const limited = limit?.(operation, call);
     if (limited !== undefined) await limited;
-    const parsed = definition.input.safeParse(input);
+    const parsed = (call.inProcess === true ? librarySchema : definition.input).safeParse(input);
     if (!parsed.success) throw new InvalidInput('The input does not fit the operation.', inputIssues(parsed.error));
-    const ready: Call = { ...call, reach, receipt: call.receipt ?? receiptKey(definition, word, parsed.data, call, hash) };
+    const ready: Call = {
+      ...call,
+      reach,
+      receipt: call.receipt ?? receiptKey(definition, word, parsed.data, call, hash),
+    };
     if (call.after !== undefined && definition.kind !== 'command') await reached?.(call.after, call.signal);
     return handler(parsed.data, ready);
   };

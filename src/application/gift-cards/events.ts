@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { event } from '../shared/contract.ts';
+import { currency, decimalText, foreignId, instant, uuid } from '../shared/schemas.ts';
+
+const card = { cardId: uuid, balance: decimalText, currency };
+const about = (summary: string, facts: z.ZodRawShape) =>
+  event({ summary, version: 1, key: 'cardId', payload: z.object({ ...card, ...facts }) });
+const paid = { redemptionId: uuid, orderId: z.string(), purpose: z.string(), amount: decimalText };
+const why = { reason: z.string() };
+
+/** What happens to gift cards. Names are topics; amounts are decimal text in the card's currency. */
+export const events = {
+  'gift_card.created': about('A card was issued', {
+    amount: decimalText,
+    purchaserId: z.string(),
+    batchId: uuid.nullable(),
+    expiresAt: instant.nullable(),
+  }),
+  'gift_card.redeemed': about('A card paid for an order', paid),
+  'gift_card.captured': about('A hold became a redemption', { ...paid, holdId: uuid }),
+  'gift_card.refunded': about('Money of a redemption came back', {
+    refundId: z.string(),
+    redemptionId: uuid,
+    orderId: z.string(),
+    amount: decimalText,
+    toVoidAccount: z.boolean(),
+    afterExpiry: z.boolean(),
+  }),
+  'gift_card.held': about('Money was reserved for an order', {
+    holdId: uuid,
+    orderId: z.string(),
+    purpose: z.string(),
+    amount: decimalText,
+    expiresAt: instant,
+  }),
+  'gift_card.released': about('Reserved money went back to the card', {
+    holdId: uuid,
+    orderId: z.string(),
+    amount: decimalText,
+    status: z.enum(['released', 'expired']),
+  }),
+  'gift_card.reloaded': about('Money was added', { amount: decimalText, reloadId: z.string() }),
+  'gift_card.transferred': about('Money moved between two cards', {
+    transferId: uuid,
+    direction: z.enum(['in', 'out']),
+    otherCardId: uuid,
+    amount: decimalText,
+    expiresAt: instant.nullable().optional(),
+  }),
+  'gift_card.expired': about('A card reached its expiry and was booked', {
+    amount: decimalText,
+    account: z.string(),
+  }),
+  'gift_card.voided': about('A card was ended for good', {
+    adminId: z.string(),
+    ...why,
+    account: z.string(),
+    amount: decimalText,
+  }),
+  'gift_card.frozen': about('Spending was stopped', why),
+  'gift_card.unfrozen': about('Spending was allowed again', why),
+  'gift_card.expiry_extended': about('A card expires later, or never', { expiresAt: instant.nullable(), ...why }),
+  'gift_card.code_reissued': about('A code was replaced', { lastFour: z.string(), ...why }),
+  'gift_card.batch_created': event({
+    summary: 'Cards of a batch were issued: one event for many cards',
+    version: 1,
+    key: 'batchId',
+    payload: z.object({
+      batchId: uuid,
+      fromIndex: z.int(),
+      count: z.int(),
+      amount: decimalText,
+      currency,
+      purchaserId: z.string(),
+    }),
+  }),
+} as const;
+
+/** `order.refunded` of another system: which cards get how much back. Without legs it isn't about gift cards. */
+export const orderRefunded = z.object({
+  orderId: foreignId,
+  refundId: foreignId,
+  legs: z
+    .array(
+      z.object({
+        cardId: uuid.optional(),
+        redemptionId: uuid.optional(),
+        amount: z.object({ amount: decimalText, currency }),
+      }),
+    )
+    .max(100)
+    .optional(),
+});
+
+/** `order.cancelled` of another system. */
+export const orderCancelled = z.object({ orderId: foreignId });

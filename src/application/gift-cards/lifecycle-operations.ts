@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { UnsupportedCodeFormat } from '../../domain/gift-cards/code.ts';
+import * as errors from '../../domain/gift-cards/errors.ts';
+import { command, personal } from '../shared/contract.ts';
+import { foreignId, instant, money, moneyOfCard, text, uuid } from '../shared/schemas.ts';
+import { WRONG_MONEY } from './payment-operations.ts';
+import { account, batchView, cardView, issuedCard, newMoney, reason, staff } from './schemas.ts';
+
+const staffErrors = [errors.CardNotFound, errors.InvalidCode, errors.VoidedCard, errors.ExpiredCard, errors.FrozenCard];
+
+/** Operations on the cards themselves. */
+export const lifecycleOperations = {
+  create: command({
+    summary: 'Issue a card',
+    input: z.strictObject({
+      amount: newMoney,
+      purchaserId: foreignId,
+      holderId: foreignId.optional().describe('Binds the card: it is then spent by id and holder, without a code'),
+      recipientEmail: personal(z.email().max(254)).optional(),
+      message: personal(text(500)).optional(),
+      expiresAt: instant.nullable().optional().describe('Default: by policy, one year; null: never'),
+      deliver: z.enum(['answer', 'email']).default('answer').describe('email: the answer holds no code'),
+      prefix: z
+        .string()
+        .regex(/^[A-Z0-9]{1,12}$/)
+        .optional(),
+    }),
+    output: issuedCard,
+    errors: [...WRONG_MONEY, errors.InvalidExpiry, errors.RecipientMissing, UnsupportedCodeFormat],
+    idempotency: 'required',
+  }),
+  bulkCreate: command({
+    summary: 'Issue many cards at once, above 1,000 as a job',
+    input: z.strictObject({
+      count: z.int().min(1).max(1_000_000),
+      amount: newMoney,
+      prefix: z
+        .string()
+        .regex(/^[A-Z0-9]{1,12}$/)
+        .default('PROMO'),
+      purchaserId: foreignId.default('promotion'),
+      expiresAt: instant.nullable().optional(),
+    }),
+    output: batchView.extend({ cards: z.array(issuedCard), jobId: uuid.nullable() }),
+    errors: [...WRONG_MONEY, errors.InvalidExpiry],
+    idempotency: 'required',
+  }),
+  reload: command({
+    summary: 'Add money to a card',
+    input: staff({ amount: money }),
+    libraryInput: staff({ amount: moneyOfCard }),
+    output: cardView,
+    errors: [...staffErrors, ...WRONG_MONEY],
+    idempotency: 'required',
+  }),
+  void: command({
+    summary: 'End a card for good',
+    input: staff({ reason, adminId: foreignId.optional(), account: account.default('void') }),
+    output: z.boolean(),
+    errors: staffErrors,
+    idempotency: 'required',
+  }),
+  freeze: command({
+    summary: 'Stop spending from a card until it is unfrozen',
+    input: staff({ reason }),
+    output: cardView,
+    errors: staffErrors,
+    idempotency: 'required',
+  }),
+  unfreeze: command({
+    summary: 'Allow spending again',
+    input: staff({ reason }),
+    output: cardView,
+    errors: [...staffErrors, errors.CardNotFrozen],
+    idempotency: 'required',
+  }),
+  extendExpiry: command({
+    summary: 'Let a card expire later, or never',
+    input: staff({ expiresAt: instant.nullable(), reason }),
+    output: cardView,
+    errors: [...staffErrors, errors.InvalidExpiry, errors.ExpiryBooked],
+    idempotency: 'required',
+  }),
+  reissueCode: command({
+    summary: 'Replace a lost code; the old one is dead at once',
+    input: staff({ reason, deliver: z.enum(['answer', 'email']).default('answer') }),
+    output: issuedCard,
+    errors: [...staffErrors, errors.RecipientMissing],
+    idempotency: 'required',
+  }),
+  resendEmail: command({
+    summary: 'Send the e-mail with the code again, while the code is still kept for it',
+    input: z.strictObject({ cardId: uuid }),
+    output: z.object({ deliveryId: uuid }),
+    errors: [errors.CardNotFound, errors.RecipientMissing, errors.CodeNotKept],
+    idempotency: 'required',
+  }),
+  acknowledgeBatch: command({
+    summary: 'Confirm that the codes of a batch have arrived, so that they are destroyed here',
+    input: z.strictObject({ batchId: uuid }),
+    output: batchView,
+    errors: [errors.BatchNotFound, errors.BatchNotReady],
+    idempotency: 'required',
+  }),
+} as const;

@@ -14,6 +14,8 @@ export interface NewEvent {
 
 /** Work asked for in the commit that makes it necessary, carried out later and at least once. */
 export interface JobRequest {
+  /** A UUID of the decision's choice, where its answer names the job; made up if left out. */
+  readonly id?: string;
   readonly type: string;
   readonly payload: { readonly [key: string]: Json };
   readonly priority?: 'critical' | 'high' | 'default' | 'low';

@@ -1,0 +1,151 @@
+import type { CommandContext, Decision, Refused } from '../../domain/shared/decision.ts';
+import { DomainError, type Json } from '../../domain/shared/domain-error.ts';
+import { appendEvents, type EventRow } from './append-events.ts';
+import type { BatchStore } from './batch-store.ts';
+import {
+  acceptedOutcome,
+  eventRows,
+  readCommandLog,
+  refusedOutcome,
+  replay,
+  writeReceipts,
+  type Outcome,
+  type ReceiptRow,
+  type StoredReceipt,
+} from './command-log.ts';
+import type { Send, Statement } from './statement.ts';
+
+/** A command as its repository hands it in. */
+export interface BatchCommand<Keys, Book, Changes> {
+  readonly context: CommandContext;
+  readonly keys: Keys;
+  readonly decide: (book: Book) => Decision<Json, Changes>;
+}
+
+/** How a batch is framed: in a transaction of its own, or within the caller's. */
+export interface Frame {
+  readonly begin: readonly Statement[];
+  readonly commit: readonly Statement[];
+  /** Whether to wait for rows that somebody else holds. */
+  readonly wait: boolean;
+  /** Called right before the statements that end the transaction are sent: from here on a lost answer is unknown. */
+  readonly ending: () => void;
+}
+
+/** What became of a command: an outcome, or the key that kept it from being judged. */
+export type BatchResult = Outcome | { readonly busy: string };
+
+/** Everything that a batch's decisions want stored. */
+interface Gathered<Changes> {
+  readonly changes: Changes[];
+  readonly events: EventRow[];
+  readonly receipts: ReceiptRow[];
+}
+
+/** The commit was answered with a rollback, or not at all. */
+export class CommitFailed extends Error {}
+
+/**
+ * One batch in one transaction: lock, load, decide, write, commit, in three round trips. Returns each command's result
+ * in order, and the log position of the commit. Rejects when nothing of the batch is stored (or, after `ending`, when
+ * that isn't known).
+ */
+export async function runBatch<Keys, Book, Changes, Handle>(
+  send: Send,
+  store: BatchStore<Keys, Book, Changes, Handle>,
+  commands: readonly BatchCommand<Keys, Book, Changes>[],
+  newId: () => string,
+  frame: Frame,
+): Promise<{ readonly results: readonly BatchResult[]; readonly position: bigint | undefined }> {
+  const tenant = tenantOf(commands);
+  const allKeys = commands.map(({ keys }) => keys);
+  const begun = send(frame.begin);
+  const [, locked] = await bothOrFirstError(begun, store.lock(send, tenant, allKeys, frame.wait));
+  const [log, ...rows] = await send([
+    readCommandLog(commands.map(({ context }) => context)),
+    ...store.reads(tenant, allKeys, locked.handle),
+  ]);
+  const { now, receipts } = log?.rows[0] as { now: Date; receipts: readonly StoredReceipt[] | null };
+  const book = store.book(
+    now,
+    rows.map((result) => result.rows),
+  );
+  const gathered: Gathered<Changes> = { changes: [], events: [], receipts: [] };
+  const stored = new Map((receipts ?? []).map((receipt) => [receipt.id, receipt]));
+  const results = commands.map((command, index): BatchResult => {
+    const receipt = stored.get(command.context.receipt?.id ?? '');
+    if (receipt !== undefined) return replay(receipt, command.context, store.errors);
+    const busy = locked.busy[index];
+    return busy === undefined ? judge(store, book, command, gathered, newId) : { busy };
+  });
+  const position = await finish(send, store, tenant, gathered, frame);
+  return { results: results.map((result) => withPosition(result, position)), position };
+}
+
+function tenantOf(commands: readonly { readonly context: CommandContext }[]): string {
+  const tenant = commands[0]?.context.tenant;
+  if (tenant === undefined || commands.some(({ context }) => context.tenant !== tenant)) {
+    throw new RangeError('A batch holds at least one command and one tenant only.');
+  }
+  return tenant;
+}
+
+/** Awaits both, so that no rejection goes unseen, and throws the first one's error before the second's. */
+async function bothOrFirstError<A, B>(first: Promise<A>, second: Promise<B>): Promise<readonly [A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'rejected') throw a.reason;
+  if (b.status === 'rejected') throw b.reason;
+  return [a.value, b.value];
+}
+
+function judge<Keys, Book, Changes, Handle>(
+  store: BatchStore<Keys, Book, Changes, Handle>,
+  book: Book,
+  { context, decide }: BatchCommand<Keys, Book, Changes>,
+  gathered: Gathered<Changes>,
+  newId: () => string,
+): BatchResult {
+  let decision: Decision<Json, Changes>;
+  try {
+    decision = decide(book);
+  } catch (error) {
+    if (!(error instanceof DomainError)) return { error };
+    decision = { kind: 'refused', error } satisfies Refused;
+  }
+  if (decision.kind === 'refused') {
+    gathered.events.push(...eventRows(context, decision.events ?? [], [], newId));
+    gathered.receipts.push({ context, outcome: refusedOutcome(decision) });
+    return { error: decision.error };
+  }
+  store.apply(book, decision.changes);
+  gathered.changes.push(decision.changes);
+  gathered.events.push(...eventRows(context, decision.events, decision.requests ?? [], newId));
+  gathered.receipts.push({ context, outcome: acceptedOutcome(decision) });
+  return { committed: { answer: decision.answer, sealed: decision.sealed, replayed: false } };
+}
+
+async function finish<Keys, Book, Changes, Handle>(
+  send: Send,
+  store: BatchStore<Keys, Book, Changes, Handle>,
+  tenant: string,
+  { changes, events, receipts }: Gathered<Changes>,
+  frame: Frame,
+): Promise<bigint | undefined> {
+  const keyed = receipts.filter(({ context }) => context.receipt !== undefined);
+  const statements = [...(changes.length > 0 ? store.writes(tenant, changes) : [])];
+  const appendAt = statements.length;
+  if (events.length > 0) statements.push(appendEvents(events));
+  if (keyed.length > 0) statements.push(writeReceipts(tenant, keyed, events.length > 0));
+  frame.ending();
+  const results = await send([...statements, ...frame.commit]);
+  if (frame.commit.length > 0 && results.at(-1)?.command !== 'COMMIT') {
+    throw new CommitFailed('The commit was answered with a rollback.');
+  }
+  if (events.length === 0) return undefined;
+  return BigInt((results[appendAt]?.rows[0] as { position: string }).position);
+}
+
+function withPosition(result: BatchResult, position: bigint | undefined): BatchResult {
+  if (!('committed' in result) || result.committed.replayed || position === undefined) return result;
+  return { committed: { ...result.committed, position } };
+}

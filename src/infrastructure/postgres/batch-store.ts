@@ -1,0 +1,28 @@
+import type { DomainErrorClass } from '../../domain/shared/domain-error.ts';
+import type { Send, Statement } from './statement.ts';
+
+/** What locking one batch of commands brought to light. */
+export interface Locked<Handle> {
+  /** For each command in order: the name of a key that somebody else holds, if there is one. */
+  readonly busy: readonly (string | undefined)[];
+  /** Whatever `load` needs to know of it. */
+  readonly handle: Handle;
+}
+
+/** A context's half of group commit: its locks, its rows, its writes. The engine does the rest. */
+export interface BatchStore<Keys, Book, Changes, Handle> {
+  /** Classes by which stored refusals come back to life. */
+  readonly errors: readonly DomainErrorClass[];
+  /** Names of what a command locks; commands that share one are never in two batches at once. */
+  names(tenant: string, keys: Keys): readonly string[];
+  /** Locks root rows in order of (type, id). Without `wait`, rows that somebody else holds are left out as busy. */
+  lock(send: Send, tenant: string, keys: readonly Keys[], wait: boolean): Promise<Locked<Handle>>;
+  /** The statements that read all that decisions use; sent after the locks are held. */
+  reads(tenant: string, keys: readonly Keys[], handle: Handle): readonly Statement[];
+  /** Makes the book from their rows. */
+  book(now: Date, rows: readonly (readonly Record<string, unknown>[])[]): Book;
+  /** Shows an accepted decision's changes to the next decision of the batch. */
+  apply(book: Book, changes: Changes): void;
+  /** The statements that store all changes, each guarded against rows that aren't as they were loaded. */
+  writes(tenant: string, changes: readonly Changes[]): readonly Statement[];
+}

@@ -1,0 +1,105 @@
+import type { DomainErrorClass, ErrorDetails, Json } from '../../domain/shared/domain-error.ts';
+import type {
+  Accepted,
+  CommandContext,
+  Committed,
+  JobRequest,
+  NewEvent,
+  Refused,
+} from '../../domain/shared/decision.ts';
+import { IdempotencyKeyReused } from '../../application/shared/errors.ts';
+import type { EventRow } from './append-events.ts';
+import type { Statement } from './statement.ts';
+
+/** A stored outcome: `a` answer, `s` sealed secret, `e` refusal. */
+type StoredOutcome =
+  | { readonly a: Json; readonly s?: string }
+  | { readonly e: { readonly code: string; readonly message: string; readonly details: ErrorDetails } };
+
+/** A receipt as it is read. */
+export interface StoredReceipt {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly outcome: StoredOutcome;
+  readonly position: string | null;
+}
+
+/** What became of one command of a batch. */
+export type Outcome = { readonly committed: Committed<Json> } | { readonly error: unknown };
+
+/** Reads the clock and the receipts; sent after the locks are held, so that both are as late as the rows. */
+export function readCommandLog(contexts: readonly CommandContext[]): Statement {
+  return {
+    name: 'command-log-read',
+    text: `SELECT clock_timestamp() AS now,
+      (SELECT json_agg(json_build_object('id', id, 'fingerprint', fingerprint, 'outcome', outcome, 'position', position::text))
+       FROM portolan.receipts WHERE id = ANY($1::uuid[])) AS receipts`,
+    values: [contexts.flatMap(({ receipt }) => (receipt === undefined ? [] : [receipt.id]))],
+  };
+}
+
+/** Answers a repeated command from its receipt. */
+export function replay(stored: StoredReceipt, context: CommandContext, errors: readonly DomainErrorClass[]): Outcome {
+  if (stored.fingerprint !== context.receipt?.fingerprint) {
+    return { error: new IdempotencyKeyReused('This idempotency key was used with another input.') };
+  }
+  const position = stored.position === null ? undefined : BigInt(stored.position);
+  const { outcome } = stored;
+  if ('a' in outcome) return { committed: { answer: outcome.a, sealed: outcome.s, position, replayed: true } };
+  return { error: revive(outcome.e, errors) };
+}
+
+function revive(stored: { code: string; message: string; details: ErrorDetails }, errors: readonly DomainErrorClass[]) {
+  const type = errors.find(({ code }) => code === stored.code);
+  if (type === undefined) return new TypeError(`A receipt names the unknown error ${stored.code}.`);
+  return new type(stored.message, stored.details);
+}
+
+/** The row that keeps a decision's outcome for repeats; `positioned` when events were written with it. */
+export interface ReceiptRow {
+  readonly context: CommandContext;
+  readonly outcome: StoredOutcome;
+}
+
+export const acceptedOutcome = ({ answer, sealed }: Accepted<Json, unknown>): StoredOutcome =>
+  sealed === undefined ? { a: answer } : { a: answer, s: sealed };
+
+export const refusedOutcome = ({ error }: Refused): StoredOutcome => ({
+  e: { code: error.code, message: error.message, details: error.details },
+});
+
+/** Stores receipts in order of id; a receipt that is there already breaks the write. */
+export function writeReceipts(tenant: string, rows: readonly ReceiptRow[], withPosition: boolean): Statement {
+  const sorted = rows
+    .flatMap(({ context: { receipt }, outcome }) => (receipt === undefined ? [] : [{ ...receipt, outcome }]))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  return {
+    name: withPosition ? 'receipts-write-positioned' : 'receipts-write',
+    text: `WITH stored AS (
+        INSERT INTO portolan.receipts (id, tenant, operation, fingerprint, outcome, position)
+        SELECT id, $1, operation, fingerprint, outcome, ${withPosition ? `currval('portolan.event_position')` : 'NULL'}
+        FROM json_to_recordset($2::json) AS r(id uuid, operation text, fingerprint uuid, outcome jsonb)
+        ON CONFLICT (id) DO NOTHING RETURNING 1)
+      SELECT portolan.ensure(count(*) = $3, 'a receipt of this batch was stored by somebody else') FROM stored`,
+    values: [tenant, JSON.stringify(sorted), sorted.length],
+  };
+}
+
+/** The log entries of one decision: its events, then its job requests. */
+export function eventRows(
+  context: CommandContext,
+  events: readonly NewEvent[],
+  requests: readonly JobRequest[],
+  newId: () => string,
+): readonly EventRow[] {
+  const { tenant, actor, correlationId, causationId, traceParent } = context;
+  const by = { tenant, actor, correlationId, causationId: causationId ?? null, traceParent: traceParent ?? null };
+  const facts = events.map((event) => ({ ...by, ...event, schemaVersion: event.schemaVersion ?? 1, eventId: newId() }));
+  const jobs = requests.map((request) => {
+    const { id = newId(), type, payload, priority = 'default', runAt } = request;
+    const job = { type, payload, priority, runAt: runAt?.toISOString() ?? null };
+    const event = { stream: `job:${id}`, streamVersion: 1, type: 'job.requested', schemaVersion: 1, payload: job };
+    return { ...by, ...event, eventId: id };
+  });
+  return [...facts, ...jobs];
+}

@@ -1,0 +1,271 @@
+import { statusAt, type GiftCardSnapshot } from '../../domain/gift-cards/card-state.ts';
+import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
+import type { JournalEntry } from '../../domain/gift-cards/journal.ts';
+import type { Batch, Delivery, Hold, OrderMark, Redemption, RefundLeg } from '../../domain/gift-cards/records.ts';
+
+/*
+ * Rows travel as JSON objects: one value for a whole set, in both directions. PostgreSQL writes bigint as a JSON number,
+ * which JavaScript would round, so that every amount is sent as text.
+ */
+
+type Text = string;
+
+export interface HoldRow {
+  readonly id: Text;
+  readonly card_id: Text;
+  readonly order_id: Text;
+  readonly purpose: Text;
+  readonly currency: Text;
+  readonly amount: Text;
+  readonly status: Hold['status'];
+  readonly balance_after: Text;
+  readonly expires_at: Text;
+  readonly created_at: Text;
+  readonly ended_at: Text | null;
+}
+
+export interface CardRow {
+  readonly id: Text;
+  readonly tenant: Text;
+  readonly code_index: Text;
+  readonly pepper_id: Text;
+  readonly prefix: Text;
+  readonly last_four: Text;
+  readonly currency: Text;
+  readonly original_amount: Text;
+  readonly current_balance: Text;
+  readonly purchaser_id: Text;
+  readonly holder_id: Text | null;
+  readonly batch_id: Text | null;
+  readonly expires_at: Text | null;
+  readonly expired_at: Text | null;
+  readonly frozen_at: Text | null;
+  readonly voided_at: Text | null;
+  readonly voided_by: Text | null;
+  readonly void_reason: Text | null;
+  readonly created_at: Text;
+  readonly updated_at: Text;
+  readonly version: number;
+  readonly entry_count: number;
+  readonly holds: readonly HoldRow[] | null;
+}
+
+const HOLD = `json_build_object('id', id, 'card_id', card_id, 'order_id', order_id, 'purpose', purpose,
+  'currency', currency, 'amount', amount::text, 'status', status, 'balance_after', balance_after::text,
+  'expires_at', expires_at, 'created_at', created_at, 'ended_at', ended_at)`;
+
+/** A card of `gift_cards.cards c` with its open holds as one JSON object. */
+export const CARD_JSON = `json_build_object('id', c.id, 'tenant', c.tenant, 'code_index', c.code_index,
+  'pepper_id', c.pepper_id, 'prefix', c.prefix, 'last_four', c.last_four, 'currency', c.currency,
+  'original_amount', c.original_amount::text, 'current_balance', c.current_balance::text,
+  'purchaser_id', c.purchaser_id, 'holder_id', c.holder_id, 'batch_id', c.batch_id, 'expires_at', c.expires_at,
+  'expired_at', c.expired_at, 'frozen_at', c.frozen_at, 'voided_at', c.voided_at, 'voided_by', c.voided_by,
+  'void_reason', c.void_reason, 'created_at', c.created_at, 'updated_at', c.updated_at, 'version', c.version,
+  'entry_count', c.entry_count, 'holds', (SELECT json_agg(${HOLD} ORDER BY created_at, id)
+    FROM gift_cards.holds WHERE card_id = c.id AND status = 'open'))`;
+
+/** A row of `gift_cards.holds` as a JSON object. */
+export const HOLD_JSON = HOLD;
+
+/** A row of `gift_cards.redemptions` as a JSON object. */
+export const REDEMPTION_JSON = `json_build_object('id', id, 'card_id', card_id, 'order_id', order_id,
+  'purpose', purpose, 'currency', currency, 'amount', amount::text, 'refunded', refunded::text,
+  'balance_after', balance_after::text, 'created_at', created_at)`;
+
+/** A row of `gift_cards.refund_legs` as a JSON object. */
+export const LEG_JSON = `json_build_object('order_id', order_id, 'refund_id', refund_id, 'leg', leg,
+  'card_id', card_id, 'redemption_id', redemption_id, 'currency', currency, 'amount', amount::text,
+  'parked', parked::text, 'received_at', received_at)`;
+
+/** A row of `gift_cards.deliveries` as a JSON object. */
+export const DELIVERY_JSON = `json_build_object('id', id, 'card_id', card_id, 'sealed_code', sealed_code,
+  'status', status, 'created_at', created_at, 'delivered_at', delivered_at)`;
+
+/** A row of `gift_cards.batches` as a JSON object. */
+export const BATCH_JSON = `json_build_object('id', id, 'card_count', card_count, 'created_count', created_count,
+  'amount', amount::text, 'currency', currency, 'prefix', prefix, 'code_length', code_length,
+  'purchaser_id', purchaser_id, 'expires_at', expires_at, 'sealed_seed', sealed_seed, 'status', status,
+  'codes_until', codes_until, 'created_at', created_at)`;
+
+const date = (text: string | null): Date | null => (text === null ? null : new Date(text));
+
+export function holdOf(row: HoldRow): Hold {
+  return {
+    id: row.id,
+    cardId: row.card_id,
+    orderId: row.order_id,
+    purpose: row.purpose,
+    currency: row.currency,
+    amountMinor: BigInt(row.amount),
+    status: row.status,
+    balanceAfterMinor: BigInt(row.balance_after),
+    expiresAt: new Date(row.expires_at),
+    createdAt: new Date(row.created_at),
+    endedAt: date(row.ended_at),
+  };
+}
+
+export function cardOf(row: CardRow): GiftCard {
+  return GiftCard.restore({
+    id: row.id,
+    codeIndex: row.code_index,
+    pepperId: row.pepper_id,
+    prefix: row.prefix,
+    lastFour: row.last_four,
+    currency: row.currency,
+    originalMinor: BigInt(row.original_amount),
+    balanceMinor: BigInt(row.current_balance),
+    purchaserId: row.purchaser_id,
+    holderId: row.holder_id,
+    batchId: row.batch_id,
+    expiresAt: date(row.expires_at),
+    expiredAt: date(row.expired_at),
+    frozenAt: date(row.frozen_at),
+    voidedAt: date(row.voided_at),
+    voidedBy: row.voided_by,
+    voidReason: row.void_reason,
+    createdAt: new Date(row.created_at),
+    updatedAt: new Date(row.updated_at),
+    version: row.version,
+    entryCount: row.entry_count,
+    openHolds: (row.holds ?? []).map(holdOf),
+  });
+}
+
+export interface RedemptionRow {
+  readonly id: Text;
+  readonly card_id: Text;
+  readonly order_id: Text;
+  readonly purpose: Text;
+  readonly currency: Text;
+  readonly amount: Text;
+  readonly refunded: Text;
+  readonly balance_after: Text;
+  readonly created_at: Text;
+}
+
+export function redemptionOf(row: RedemptionRow): Redemption {
+  return {
+    id: row.id,
+    cardId: row.card_id,
+    orderId: row.order_id,
+    purpose: row.purpose,
+    currency: row.currency,
+    amountMinor: BigInt(row.amount),
+    refundedMinor: BigInt(row.refunded),
+    balanceAfterMinor: BigInt(row.balance_after),
+    createdAt: new Date(row.created_at),
+  };
+}
+
+export interface LegRow {
+  readonly order_id: Text;
+  readonly refund_id: Text;
+  readonly leg: number;
+  readonly card_id: Text | null;
+  readonly redemption_id: Text | null;
+  readonly currency: Text;
+  readonly amount: Text;
+  readonly parked: Text;
+  readonly received_at: Text;
+}
+
+export function legOf(row: LegRow): RefundLeg {
+  return {
+    orderId: row.order_id,
+    refundId: row.refund_id,
+    leg: row.leg,
+    cardId: row.card_id,
+    redemptionId: row.redemption_id,
+    currency: row.currency,
+    amountMinor: BigInt(row.amount),
+    parkedMinor: BigInt(row.parked),
+    receivedAt: new Date(row.received_at),
+  };
+}
+
+export const markOf = (row: { order_id: Text; cancelled_at: Text; marks_until: Text }): OrderMark => ({
+  orderId: row.order_id,
+  cancelledAt: new Date(row.cancelled_at),
+  marksUntil: new Date(row.marks_until),
+});
+
+export interface DeliveryRow {
+  readonly id: Text;
+  readonly card_id: Text;
+  readonly sealed_code: Text | null;
+  readonly status: Delivery['status'];
+  readonly created_at: Text;
+  readonly delivered_at: Text | null;
+}
+
+export const deliveryOf = (row: DeliveryRow): Delivery => ({
+  id: row.id,
+  cardId: row.card_id,
+  sealedCode: row.sealed_code,
+  status: row.status,
+  createdAt: new Date(row.created_at),
+  deliveredAt: date(row.delivered_at),
+});
+
+export interface BatchRow {
+  readonly id: Text;
+  readonly card_count: number;
+  readonly created_count: number;
+  readonly amount: Text;
+  readonly currency: Text;
+  readonly prefix: Text;
+  readonly code_length: number;
+  readonly purchaser_id: Text;
+  readonly expires_at: Text | null;
+  readonly sealed_seed: Text | null;
+  readonly status: Batch['status'];
+  readonly codes_until: Text;
+  readonly created_at: Text;
+}
+
+export const batchOf = (row: BatchRow): Batch => ({
+  id: row.id,
+  count: row.card_count,
+  createdCount: row.created_count,
+  amountMinor: BigInt(row.amount),
+  currency: row.currency,
+  prefix: row.prefix,
+  codeLength: row.code_length,
+  purchaserId: row.purchaser_id,
+  expiresAt: date(row.expires_at),
+  sealedSeed: row.sealed_seed,
+  status: row.status,
+  codesUntil: new Date(row.codes_until),
+  createdAt: new Date(row.created_at),
+});
+
+/** A card as it is written; `was…` guard against a row that isn't as it was loaded. */
+export function cardRow(card: GiftCard, now: Date) {
+  const s: GiftCardSnapshot = card.toSnapshot();
+  return {
+    ...{ id: s.id, code_index: s.codeIndex, pepper_id: s.pepperId, prefix: s.prefix, last_four: s.lastFour },
+    ...{ currency: s.currency, original_amount: `${s.originalMinor}`, current_balance: `${s.balanceMinor}` },
+    ...{ status: statusAt(s, now), purchaser_id: s.purchaserId, holder_id: s.holderId, batch_id: s.batchId },
+    ...{ expires_at: s.expiresAt, expired_at: s.expiredAt, frozen_at: s.frozenAt, voided_at: s.voidedAt },
+    ...{ voided_by: s.voidedBy, void_reason: s.voidReason, created_at: s.createdAt, updated_at: s.updatedAt },
+    ...{ version: s.version, entry_count: s.entryCount },
+  };
+}
+
+export const entryRow = (entry: JournalEntry) => ({
+  gift_card_id: entry.cardId,
+  entry_number: entry.entryNumber,
+  id: entry.id,
+  transaction_type: entry.type,
+  debit_account: entry.debit,
+  credit_account: entry.credit,
+  amount: `${entry.amountMinor}`,
+  currency: entry.currency,
+  balance_before: `${entry.balanceBeforeMinor}`,
+  balance_after: `${entry.balanceAfterMinor}`,
+  order_id: entry.orderId,
+  reference_id: entry.referenceId,
+  metadata: entry.metadata,
+  created_at: entry.createdAt,
+});

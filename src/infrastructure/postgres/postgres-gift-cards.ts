@@ -1,0 +1,142 @@
+import type { ClientBase } from 'pg';
+import type { DomainErrorClass, Json } from '../../domain/shared/domain-error.ts';
+import type { CommandContext, Committed, Decision } from '../../domain/shared/decision.ts';
+import type {
+  GiftCardBook,
+  GiftCardChanges,
+  GiftCardKeys,
+  GiftCardRepository,
+} from '../../domain/gift-cards/gift-card-repository.ts';
+import { LoadedBook } from '../../domain/gift-cards/loaded-book.ts';
+import type { BatchStore } from './batch-store.ts';
+import { cardName, lockGiftCards, orderName, type GiftCardHandle } from './gift-card-locks.ts';
+import {
+  BATCH_JSON,
+  batchOf,
+  CARD_JSON,
+  cardOf,
+  DELIVERY_JSON,
+  deliveryOf,
+  HOLD_JSON,
+  holdOf,
+  LEG_JSON,
+  legOf,
+  markOf,
+  REDEMPTION_JSON,
+  redemptionOf,
+  type BatchRow,
+  type CardRow,
+  type DeliveryRow,
+  type HoldRow,
+  type LegRow,
+  type RedemptionRow,
+} from './gift-card-rows.ts';
+import { writeGiftCards } from './gift-card-writes.ts';
+import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
+import type { Statement } from './statement.ts';
+
+type Store = BatchStore<GiftCardKeys, LoadedBook, GiftCardChanges, GiftCardHandle>;
+
+/** What one batch reads, each set as one JSON value. */
+interface LoadedRows {
+  readonly cards: readonly CardRow[] | null;
+  readonly redemptions: readonly RedemptionRow[] | null;
+  readonly holds: readonly HoldRow[] | null;
+  readonly legs: readonly LegRow[] | null;
+  readonly marks: readonly { order_id: string; cancelled_at: string; marks_until: string }[] | null;
+  readonly deliveries: readonly DeliveryRow[] | null;
+  readonly batches: readonly BatchRow[] | null;
+}
+
+/** Gift cards in PostgreSQL, by group commit. */
+export class PostgresGiftCards implements GiftCardRepository {
+  readonly #commands: GroupCommit<GiftCardKeys, LoadedBook, GiftCardChanges, GiftCardHandle>;
+
+  /** `errors` are the classes by which stored refusals come back. */
+  constructor(errors: readonly DomainErrorClass[], options: GroupCommitOptions) {
+    this.#commands = new GroupCommit(giftCardStore(errors), options);
+  }
+
+  update<Answer extends Json>(
+    context: CommandContext,
+    keys: GiftCardKeys,
+    decide: (book: GiftCardBook) => Decision<Answer, GiftCardChanges>,
+  ): Promise<Committed<Answer>> {
+    return this.#commands.submit(context, keys, decide);
+  }
+
+  /**
+   * The same repository on a transaction of the caller's. Results are provisional until he commits. Locks are taken
+   * call by call: who changes several cards names them in order of id, or retries on deadlock (40P01).
+   */
+  within(client: ClientBase): GiftCardRepository {
+    return { update: (context, keys, decide) => this.#commands.within(client, context, keys, decide) };
+  }
+
+  /** Takes no more commands and resolves when those under way have ended; closing twice is harmless. */
+  close(): Promise<void> {
+    return this.#commands.close();
+  }
+}
+
+const giftCardStore = (errors: readonly DomainErrorClass[]): Store => ({
+  errors,
+  names: namesOf,
+  lock: lockGiftCards,
+  reads: (tenant, keys, handle) => [readGiftCards(tenant, keys, handle)],
+  book: (now, [rows]) => bookOf(now, rows?.[0] as unknown as LoadedRows),
+  apply: (book, changes) => book.apply(changes),
+  writes: writeGiftCards,
+});
+
+function namesOf(tenant: string, keys: GiftCardKeys): readonly string[] {
+  const { cardIds = [], codes = [], redemptionIds = [], holdIds = [], orderIds = [], batchIds = [] } = keys;
+  return [
+    ...cardIds.map(cardName),
+    ...codes.map(([newest = '']) => `code:${tenant}:${newest}`),
+    ...redemptionIds.map((id) => `redemption:${id}`),
+    ...holdIds.map((id) => `hold:${id}`),
+    ...orderIds.map((id) => orderName(id)),
+    ...batchIds.map((id) => `batch:${id}`),
+  ];
+}
+
+const all = (json: string, from: string): string => `(SELECT json_agg(${json}) FROM ${from})`;
+
+function readGiftCards(tenant: string, keys: readonly GiftCardKeys[], handle: GiftCardHandle): Statement {
+  const redemptionIds = keys.flatMap((each) => each.redemptionIds ?? []);
+  const holdIds = keys.flatMap((each) => each.holdIds ?? []);
+  const deliveryIds = keys.flatMap((each) => each.deliveryIds ?? []);
+  const batchIds = keys.flatMap((each) => each.batchIds ?? []);
+  return {
+    name: 'gift-cards-read',
+    text: `SELECT ${all(CARD_JSON, `gift_cards.cards c WHERE c.id = ANY($2::uuid[])`)} AS cards,
+      ${all(REDEMPTION_JSON, recordsOf('redemptions', '$4'))} AS redemptions,
+      ${all(HOLD_JSON, recordsOf('holds', '$5'))} AS holds,
+      ${all(LEG_JSON, `gift_cards.refund_legs WHERE tenant = $1 AND order_id = ANY($3::text[])`)} AS legs,
+      ${all('cancelled_orders', `gift_cards.cancelled_orders WHERE tenant = $1 AND order_id = ANY($3::text[])`)} AS marks,
+      ${all(DELIVERY_JSON, `gift_cards.deliveries WHERE tenant = $1 AND id = ANY($6::uuid[])`)} AS deliveries,
+      ${all(BATCH_JSON, `gift_cards.batches WHERE tenant = $1 AND id = ANY($7::uuid[])`)} AS batches`,
+    values: [tenant, handle.cardIds, handle.orderIds, redemptionIds, holdIds, deliveryIds, batchIds],
+  };
+}
+
+const recordsOf = (table: string, ids: string): string => `(
+  SELECT * FROM gift_cards.${table} WHERE tenant = $1 AND order_id = ANY($3::text[])
+  UNION SELECT * FROM gift_cards.${table} WHERE tenant = $1 AND id = ANY(${ids}::uuid[])) AS records`;
+
+function bookOf(now: Date, rows: LoadedRows): LoadedBook {
+  const book = new LoadedBook(now);
+  for (const row of rows.cards ?? []) {
+    const card = cardOf(row);
+    // Decoys belong to no tenant: they are read like any card and never seen.
+    if (row.tenant !== '') book.putCard(card);
+  }
+  for (const row of rows.redemptions ?? []) book.putRedemption(redemptionOf(row));
+  for (const row of rows.holds ?? []) book.putHold(holdOf(row));
+  for (const row of rows.legs ?? []) book.putLeg(legOf(row));
+  for (const row of rows.marks ?? []) book.putMark(markOf(row));
+  for (const row of rows.deliveries ?? []) book.putDelivery(deliveryOf(row));
+  for (const row of rows.batches ?? []) book.putBatch(batchOf(row));
+  return book;
+}

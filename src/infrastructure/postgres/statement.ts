@@ -1,0 +1,54 @@
+import type { ClientBase, QueryResult, QueryResultRow } from 'pg';
+
+/** One parameterised statement. A `name` lets the server keep its plan; only for connections of our own. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** Sends statements in order and resolves to their results; rejects with the first error once all have ended. */
+export type Send = (statements: readonly Statement[]) => Promise<readonly QueryResult<QueryResultRow>[]>;
+
+/** All statements at once, in one round trip; the connection has to be in pipeline mode. */
+export function pipelined(client: ClientBase): Send {
+  return async (statements) => {
+    const settled = await Promise.allSettled(
+      statements.map(({ name, text, values }) =>
+        client.query({ ...(name === undefined ? {} : { name }), text, values: [...values] }),
+      ),
+    );
+    return settled.map((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
+  };
+}
+
+/** One statement after another, unnamed: fits any connection, a pooler's included. */
+export function sequential(client: ClientBase): Send {
+  return async (statements) => {
+    const results: QueryResult<QueryResultRow>[] = [];
+    for (const { text, values } of statements) results.push(await client.query(text, [...values]));
+    return results;
+  };
+}
+
+/** The SQLSTATE of a server's error; undefined for anything else, such as a lost connection. */
+export function sqlState(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || !('severity' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+const LOST = /terminated|not queryable|closed|timeout exceeded when trying to connect|timeout expired/i;
+
+/** Whether the connection is gone (or the server is going), so that nothing is known about what was under way. */
+export function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const state = sqlState(error);
+  if (state !== undefined) return /^(08|57P0[1-3])/.test(state);
+  // What the driver and the socket throw: a system error has a code such as ECONNRESET, the driver's own only a text.
+  return (
+    ('code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)) || LOST.test(error.message)
+  );
+}

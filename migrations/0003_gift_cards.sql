@@ -29,7 +29,7 @@ CREATE TABLE gift_cards.cards (
   entry_count     bigint      NOT NULL CHECK (entry_count >= 0),
   CHECK ((voided_at IS NULL) = (voided_by IS NULL))
 ) WITH (fillfactor = 80); -- room for updates in place: no index holds a column that a payment changes
-CREATE UNIQUE INDEX cards_code ON gift_cards.cards (tenant, code_index);
+CREATE UNIQUE INDEX cards_code ON gift_cards.cards (code_index, tenant);
 CREATE INDEX cards_newest ON gift_cards.cards (tenant, created_at, id);
 CREATE INDEX cards_purchaser ON gift_cards.cards (tenant, purchaser_id, created_at, id);
 CREATE INDEX cards_holder ON gift_cards.cards (tenant, holder_id, created_at, id) WHERE holder_id IS NOT NULL;

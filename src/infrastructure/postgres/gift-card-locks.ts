@@ -1,6 +1,6 @@
 import type { GiftCardKeys } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { Locked } from './batch-store.ts';
-import type { Send, Statement } from './statement.ts';
+import { ofTenant, type Send, type Statement } from './statement.ts';
 
 /** What the locks found: cards by id, and the orders whose records belong to the batch. */
 export interface GiftCardHandle {
@@ -84,7 +84,7 @@ function lockOrders(tenant: string, keys: readonly GiftCardKeys[], wait: boolean
         FROM (
           SELECT order_id, array_agg(hold_id) FILTER (WHERE hold_id IS NOT NULL) AS hold_ids
           FROM (SELECT unnest($2::text[]) AS order_id, NULL::uuid AS hold_id
-                UNION ALL SELECT order_id, id FROM gift_cards.holds WHERE tenant = $1 AND id = ANY($3::uuid[])) AS named
+                UNION ALL SELECT order_id, id FROM gift_cards.holds WHERE id = ANY($3::uuid[]) AND ${ofTenant()}) AS named
           GROUP BY order_id) AS orders
         ORDER BY key) AS in_order`,
     values: [tenant, keys.flatMap(({ orderIds = [] }) => orderIds), keys.flatMap(({ holdIds = [] }) => holdIds)],
@@ -92,8 +92,8 @@ function lockOrders(tenant: string, keys: readonly GiftCardKeys[], wait: boolean
 }
 
 const VIA_RECORDS = `
-  UNION ALL SELECT r.id::text, r.card_id FROM gift_cards.redemptions r WHERE r.tenant = $1 AND r.id = ANY($5::uuid[])
-  UNION ALL SELECT h.id::text, h.card_id FROM gift_cards.holds h WHERE h.tenant = $1 AND h.id = ANY($6::uuid[])
+  UNION ALL SELECT r.id::text, r.card_id FROM gift_cards.redemptions r WHERE r.id = ANY($5::uuid[]) AND ${ofTenant('r.')}
+  UNION ALL SELECT h.id::text, h.card_id FROM gift_cards.holds h WHERE h.id = ANY($6::uuid[]) AND ${ofTenant('h.')}
   UNION ALL SELECT 'order:' || r.order_id, r.card_id FROM gift_cards.redemptions r
     WHERE r.tenant = $1 AND r.order_id = ANY($7::text[])
   UNION ALL SELECT 'order:' || h.order_id, h.card_id FROM gift_cards.holds h
@@ -116,13 +116,13 @@ function lockCards(tenant: string, keys: readonly GiftCardKeys[], wait: boolean)
         UNION ALL SELECT code.keys, coalesce(card.id, code.decoy)
           FROM unnest($3::text[], $4::uuid[]) AS code(keys, decoy)
           LEFT JOIN LATERAL (SELECT id FROM gift_cards.cards
-            WHERE tenant = $1 AND code_index = ANY(string_to_array(code.keys, ',')::uuid[]) LIMIT 1) AS card ON true
+            WHERE code_index = ANY(string_to_array(code.keys, ',')::uuid[]) AND ${ofTenant()} LIMIT 1) AS card ON true
         ${records ? VIA_RECORDS : ''}),
       locked AS MATERIALIZED (
-        SELECT id FROM gift_cards.cards WHERE tenant IN ($1, '') AND id = ANY(ARRAY(SELECT id FROM wanted))
+        SELECT id FROM gift_cards.cards WHERE id = ANY(ARRAY(SELECT id FROM wanted)) AND (${ofTenant()} OR tenant = '')
         ORDER BY id FOR UPDATE ${wait ? '' : 'SKIP LOCKED'})
       SELECT via, wanted.id, locked.id IS NOT NULL AS locked, locked.id IS NOT NULL OR EXISTS (
-        SELECT FROM gift_cards.cards WHERE cards.id = wanted.id AND tenant = $1) AS found
+        SELECT FROM gift_cards.cards WHERE cards.id = wanted.id AND ${ofTenant('cards.')}) AS found
       FROM wanted LEFT JOIN locked ON locked.id = wanted.id`,
     values: [tenant, cardIds, codes, codes.map(decoyOf), ...(records ? [redemptionIds, holdIds, orderIds] : [])],
   };

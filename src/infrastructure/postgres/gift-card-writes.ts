@@ -2,7 +2,7 @@ import type { GiftCardChanges } from '../../domain/gift-cards/gift-card-reposito
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Hold, Redemption } from '../../domain/gift-cards/records.ts';
 import { cardRow, entryRow } from './gift-card-rows.ts';
-import type { Statement } from './statement.ts';
+import { ofTenant, type Statement } from './statement.ts';
 
 /** All changes of a batch, merged: of several states of a row the last one is stored. */
 export function writeGiftCards(tenant: string, batch: readonly GiftCardChanges[]): readonly Statement[] {
@@ -99,7 +99,7 @@ const CARDS_CHANGED: TableWrite = {
         void_reason = row.void_reason, updated_at = row.updated_at, version = row.version,
         entry_count = row.entry_count
       FROM json_to_recordset($2::json) AS row(${CARD_COLUMNS}, was_version bigint, was_entry_count bigint)
-      WHERE card.tenant = $1 AND card.id = row.id
+      WHERE card.id = row.id AND ${ofTenant('card.')}
         AND card.version = row.was_version AND card.entry_count = row.was_entry_count
       RETURNING 1)
     SELECT portolan.ensure(count(*) = json_array_length($2::json), 'a card was changed by somebody else') FROM changed`,

@@ -33,7 +33,7 @@ import {
 } from './gift-card-rows.ts';
 import { writeGiftCards } from './gift-card-writes.ts';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
-import type { Statement } from './statement.ts';
+import { ofTenant, type Statement } from './statement.ts';
 
 type Store = BatchStore<GiftCardKeys, LoadedBook, GiftCardChanges, GiftCardHandle>;
 
@@ -115,15 +115,15 @@ function readGiftCards(tenant: string, keys: readonly GiftCardKeys[], handle: Gi
       ${all(HOLD_JSON, recordsOf('holds', '$5'))} AS holds,
       ${all(LEG_JSON, `gift_cards.refund_legs WHERE tenant = $1 AND order_id = ANY($3::text[])`)} AS legs,
       ${all('cancelled_orders', `gift_cards.cancelled_orders WHERE tenant = $1 AND order_id = ANY($3::text[])`)} AS marks,
-      ${all(DELIVERY_JSON, `gift_cards.deliveries WHERE tenant = $1 AND id = ANY($6::uuid[])`)} AS deliveries,
-      ${all(BATCH_JSON, `gift_cards.batches WHERE tenant = $1 AND id = ANY($7::uuid[])`)} AS batches`,
+      ${all(DELIVERY_JSON, `gift_cards.deliveries WHERE id = ANY($6::uuid[]) AND ${ofTenant()}`)} AS deliveries,
+      ${all(BATCH_JSON, `gift_cards.batches WHERE id = ANY($7::uuid[]) AND ${ofTenant()}`)} AS batches`,
     values: [tenant, handle.cardIds, handle.orderIds, redemptionIds, holdIds, deliveryIds, batchIds],
   };
 }
 
 const recordsOf = (table: string, ids: string): string => `(
   SELECT * FROM gift_cards.${table} WHERE tenant = $1 AND order_id = ANY($3::text[])
-  UNION SELECT * FROM gift_cards.${table} WHERE tenant = $1 AND id = ANY(${ids}::uuid[])) AS records`;
+  UNION SELECT * FROM gift_cards.${table} WHERE id = ANY(${ids}::uuid[]) AND ${ofTenant()}) AS records`;
 
 function bookOf(now: Date, rows: LoadedRows): LoadedBook {
   const book = new LoadedBook(now);

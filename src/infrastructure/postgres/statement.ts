@@ -52,3 +52,9 @@ export function isConnectionLost(error: unknown): boolean {
     ('code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)) || LOST.test(error.message)
   );
 }
+
+/**
+ * The condition that a row found by its id belongs to the tenant `$1`, in a form that no index serves: with a plain
+ * `tenant = $1` the planner, as long as it has no statistics, may walk all of a tenant's rows to find one id.
+ */
+export const ofTenant = (table = ''): string => `${table}tenant IS NOT DISTINCT FROM $1`;

@@ -1,0 +1,45 @@
+import pg from 'pg';
+
+/**
+ * Plans for statements that find every row by its key. A plan that was made while the tables were small is kept by a
+ * connection and would go on scanning them; with these switched off it looks them up in an index.
+ */
+const KEYED_PLANS = ['enable_seqscan', 'enable_mergejoin', 'jit'];
+
+const options = (switchedOff: readonly string[]): string =>
+  ['-c TimeZone=UTC', ...switchedOff.map((setting) => `-c ${setting}=off`)].join(' ');
+
+export interface PoolOptions {
+  readonly connectionString: string;
+  readonly max: number;
+  /** Told of connections that break while nobody uses them; the pool replaces them. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Connections for group commit: in pipeline mode, with plans for look-ups by key. */
+export function createCommandPool({ connectionString, max, onError }: PoolOptions): pg.Pool {
+  return watched(
+    new pg.Pool({ ...connection(connectionString, max), pipeline: true, options: options(KEYED_PLANS) }),
+    onError,
+  );
+}
+
+/** Connections for everything else. */
+export function createPool({ connectionString, max, onError }: PoolOptions): pg.Pool {
+  return watched(new pg.Pool({ ...connection(connectionString, max), options: options([]) }), onError);
+}
+
+const connection = (connectionString: string, max: number): pg.PoolConfig => ({
+  connectionString,
+  max,
+  connectionTimeoutMillis: 5_000,
+  keepAlive: true,
+  application_name: 'portolan',
+});
+
+function watched(pool: pg.Pool, onError: (error: Error) => void): pg.Pool {
+  pool.on('error', onError);
+  // A connection that breaks while it is checked out fails its query, and tells that here as well.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
+}

@@ -1,5 +1,6 @@
 -- The frame: event log, receipts of commands, consumers, seals, ingested foreign events.
-CREATE SCHEMA portolan;
+-- The migrator has made the schema already, for its own table.
+CREATE SCHEMA IF NOT EXISTS portolan;
 
 CREATE TABLE portolan.log_epoch (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -77,9 +78,14 @@ CREATE TABLE portolan.dead_events (
   error_code text        NOT NULL,
   attempts   integer     NOT NULL,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Set when somebody asks for another try, cleared when that fails.
+  redrive_requested_at timestamptz,
+  -- Set when the event has been handled after all.
   redriven_at timestamptz,
   PRIMARY KEY (consumer, event_id)
 );
+CREATE INDEX dead_events_redrive ON portolan.dead_events (consumer, redrive_requested_at)
+  WHERE redrive_requested_at IS NOT NULL AND redriven_at IS NULL;
 
 -- One row per foreign source: it is the stream of that source's events and carries their version.
 CREATE TABLE portolan.sources (
@@ -96,12 +102,15 @@ CREATE TABLE portolan.ingested (
   PRIMARY KEY (tenant, source, id)
 );
 
+-- A chain for each tenant. `marks` holds each event's position and the first 8 bytes of its digest, so that a broken
+-- seal names the event; the strength is in `hash`, which covers the whole digests.
 CREATE TABLE portolan.seals (
   tenant        text        NOT NULL,
   number        bigint      NOT NULL,
   from_position bigint      NOT NULL,
   to_position   bigint      NOT NULL,
   event_count   bigint      NOT NULL,
+  marks         bytea       NOT NULL,
   hash          bytea       NOT NULL,
   previous_hash bytea       NOT NULL,
   sealed_at     timestamptz NOT NULL DEFAULT clock_timestamp(),

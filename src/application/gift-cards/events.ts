@@ -76,20 +76,24 @@ export const events = {
   }),
 } as const;
 
-/** `order.refunded` of another system: which cards get how much back. Without legs it isn't about gift cards. */
+/** `order.refunded` of another system, where it is about gift cards: which of them get how much back. */
 export const orderRefunded = z.object({
   orderId: foreignId,
   refundId: foreignId,
   legs: z
     .array(
-      z.object({
-        cardId: uuid.optional(),
-        redemptionId: uuid.optional(),
-        amount: z.object({ amount: decimalText, currency }),
-      }),
+      z
+        .object({
+          cardId: uuid.toLowerCase().nullish(),
+          redemptionId: uuid.toLowerCase().nullish(),
+          amount: z.object({ amount: decimalText, currency }),
+        })
+        .refine(({ cardId, redemptionId }) => (cardId ?? redemptionId ?? null) !== null, {
+          message: 'name a card or a redemption',
+          path: ['cardId'],
+        }),
     )
-    .max(100)
-    .optional(),
+    .max(100),
 });
 
 /** `order.cancelled` of another system. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CARD_STATUSES } from '../../domain/gift-cards/card-state.ts';
 import { HOUSE_ACCOUNTS, TRANSACTION_TYPES } from '../../domain/gift-cards/journal.ts';
 import { secret } from '../shared/contract.ts';
-import { currency, decimalText, foreignId, instant, money, moneyOfCard, text, uuid } from '../shared/schemas.ts';
+import { currency, decimalText, foreignId, instant, money, type moneyOfCard, text, uuid } from '../shared/schemas.ts';
 
 /** A code as somebody typed it; whether it can be one is told by the answer for all refusals, not by the schema. */
 export const code = secret(text(128)).describe('Gift card code, GIFT-XXXX-XXXX-XXXX-XXXX');

@@ -43,6 +43,8 @@ export interface Call {
 /** What an operation's handler returns; `position` and `replayed` travel in `meta`. */
 export interface Reply<Data> {
   readonly data: Data;
+  /** One line for people, where the data doesn't speak for itself. */
+  readonly message?: string | undefined;
   readonly position?: bigint | undefined;
   readonly replayed?: boolean | undefined;
   /** Cursor of the next page of a list. */

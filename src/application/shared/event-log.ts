@@ -56,8 +56,24 @@ export interface ExclusiveConsumer {
   readonly name: string;
   readonly filter: EventFilter;
   readonly handle: EventHandler;
-  /** Failed tries of one event before it becomes a dead letter and the consumer goes on; default 10. */
+  /**
+   * Failed tries of one event before it becomes a dead letter and the consumer goes on; default 10. An error whose
+   * kind cannot pass by itself makes it one at once.
+   */
   readonly maxAttempts?: number;
+}
+
+/** An event that a consumer has given up on. */
+export interface DeadEvent {
+  readonly consumer: string;
+  readonly eventId: string;
+  readonly position: bigint;
+  /** The code of the last error; `unexpected` for one that isn't a `DomainError`. */
+  readonly errorCode: string;
+  readonly attempts: number;
+  readonly diedAt: Date;
+  /** Whether somebody has asked for another try that has not happened yet. */
+  readonly redriving: boolean;
 }
 
 /** Something that runs until it is closed; closing twice is harmless. */
@@ -69,23 +85,39 @@ export interface Running {
 export interface EventLog {
   /** Changes when a database is restored from backup: positions of another epoch mean nothing here. */
   epoch(): Promise<string>;
-  /** Reads on from a position (exclusive), in order, never past a gap that may still be filled. */
+  /**
+   * Reads on from a position (exclusive), in order, never past a gap that may still be filled. With a filter, a page
+   * may be short of its limit, or empty, before the head is reached: go on while the page's position rises.
+   */
   read(after: bigint, limit: number, filter?: EventFilter): Promise<EventPage>;
   /** All events of one stream from a version (inclusive), in order. */
   readStream(tenant: string, stream: string, fromVersion: number, limit: number): Promise<readonly LoggedEvent[]>;
   /** The last position that `read` would reach now. */
   head(): Promise<bigint>;
-  /** Resolves once everything up to `position` is visible; throws `PositionUnavailable` when `signal` aborts first. */
+  /**
+   * Resolves once everything up to `position` is visible; throws `PositionUnavailable` when `signal` aborts first or
+   * the log has never come that far.
+   */
   reached(position: bigint, signal?: AbortSignal): Promise<void>;
   /** Stores foreign events once by (tenant, source, id); says for each whether it was new. */
   ingest(
     events: readonly ForeignEvent[],
     by: { tenant: string; actor: string; correlationId: string; traceParent?: string | undefined },
   ): Promise<{ readonly accepted: readonly boolean[]; readonly position: bigint | undefined }>;
-  /** Runs on every instance, from the tail on (or from a position), in order; for caches and live streams. */
+  /**
+   * Runs on every instance, in order; for caches and live streams. Starts at `after`, else at the tail as it is once
+   * the reader has begun: whoever must miss nothing takes `head()` first.
+   */
   live(handler: (events: readonly LoggedEvent[]) => void, options?: { after?: bigint; filter?: EventFilter }): Running;
   /** Runs once per cluster, from the beginning, by lease; effect and checkpoint share a commit. */
   exclusive(consumer: ExclusiveConsumer): Running;
+  /** The oldest dead letters that have not been handled since, of one consumer or of all; at most `limit`. */
+  deadEvents(limit: number, consumer?: string): Promise<readonly DeadEvent[]>;
+  /**
+   * Asks the consumer to handle a dead event once more, soon and out of order; if that fails it stays dead. False
+   * when there is no such dead letter.
+   */
+  redrive(consumer: string, eventId: string): Promise<boolean>;
 }
 
 /** One link of the chain of seals over a tenant's events. */
@@ -98,14 +130,31 @@ export interface Seal {
   readonly previousHash: string;
 }
 
+/** What to note outside of the database about a seal. */
+export type SealAnchor = Pick<Seal, 'number' | 'hash'>;
+
 export type Verification =
-  | { readonly intact: true; readonly seals: number; readonly events: number; readonly sealedTo: bigint }
+  | {
+      readonly intact: true;
+      /** Also the number of the last seal. */
+      readonly seals: number;
+      readonly events: number;
+      /** Events above this position are not sealed yet. */
+      readonly sealedTo: bigint;
+      /** The last seal's hash; 64 zeros where there is none. */
+      readonly hash: string;
+    }
   | { readonly intact: false; readonly position: bigint; readonly seal: number; readonly reason: string };
 
 /** Proof that nobody changed the log behind the application's back. */
 export interface EventSeals {
-  /** Seals what is new and stable now. */
+  /** Seals what is new and stable now; returns the number of new seals. */
   seal(): Promise<number>;
-  /** Walks a tenant's chain and names the first event or seal that doesn't fit. */
-  verify(tenant: string): Promise<Verification>;
+  /** Seals within a second of new events, on one instance of the cluster at a time. */
+  run(): Running;
+  /**
+   * Walks a tenant's chain and names the first event or seal that doesn't fit. Whoever can change the whole chain can
+   * make another that fits in itself: noted elsewhere and given as `anchor`, an earlier seal shows that too.
+   */
+  verify(tenant: string, anchor?: SealAnchor): Promise<Verification>;
 }

@@ -24,8 +24,12 @@ export interface PipelineHooks {
   readonly limit?: (operation: CompiledOperation, call: Call) => Promise<void> | void;
   /** Waits until the log position is visible. */
   readonly reached?: (position: bigint, signal?: AbortSignal) => Promise<void>;
-  /** Wraps a call, for metrics and spans. */
-  readonly observe?: (operation: CompiledOperation, call: Call, run: () => Promise<unknown>) => Promise<unknown>;
+  /** Wraps a call, for metrics and spans; may hand on the call with another trace parent. */
+  readonly observe?: (
+    operation: CompiledOperation,
+    call: Call,
+    run: (call: Call) => Promise<unknown>,
+  ) => Promise<unknown>;
 }
 
 /** An operation ready to be called: checks in a fixed order, then the handler. */
@@ -79,7 +83,8 @@ export function compile<C extends ContextContract>(
       ...spell(contract, verb),
       contract,
       definition,
-      invoke: (input, call) => (observe ? observe(operation, call, () => run(input, call)) : run(input, call)) as never,
+      invoke: (input, call) =>
+        (observe ? observe(operation, call, (observed) => run(input, observed)) : run(input, call)) as never,
     };
     const run = runner(operation, handler, hooks);
     compiled.set(operation.word, operation);
@@ -132,9 +137,11 @@ function receiptKey(
     throw new IdempotencyKeyMissing('An idempotency key of 1 to 255 printable ASCII characters is needed.');
   }
   if (hash === undefined) throw new TypeError(`No hash was given for the receipts of ${word}.`);
-  const { tenant, id } = call.principal;
+  const { tenant, id, kind } = call.principal;
+  // Callers without credentials share an id: their address keeps one from reading the answer to another.
+  const caller = kind === 'anonymous' ? `${id} ${call.address ?? ''}` : id;
   return {
-    id: hash(JSON.stringify([tenant, id, word, key])),
+    id: hash(JSON.stringify([tenant, caller, word, key])),
     fingerprint: hash(canonicalJson([word, input])),
     operation: word,
   };

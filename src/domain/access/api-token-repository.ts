@@ -38,8 +38,9 @@ export interface ListedApiToken {
 /** Where API tokens are kept. */
 export interface ApiTokenRepository {
   /**
-   * Loads the named tokens under lock, decides, and stores changes, events and receipt in one commit. A refusal
-   * rejects with its error and stores its receipt alone; a repeat resolves to the first answer.
+   * Loads the named tokens under lock, decides, and stores changes, events and receipt in one commit. A `DomainError`
+   * that `decide` throws is a refusal: it is rethrown and only its receipt stored. A repeat of a command with the same
+   * receipt key gets the first outcome, and `decide` isn't asked.
    */
   update<Answer extends Json>(
     context: CommandContext,

@@ -35,3 +35,13 @@ export class CreatorNoLongerActive extends DomainError {
   static readonly code = 'api_tokens.creator_no_longer_active';
   static readonly kind = 'forbidden';
 }
+
+/** All of them, by which stored refusals are rebuilt. */
+export const API_TOKEN_ERRORS = [
+  UnknownPermission,
+  UnknownRole,
+  PermissionNotHeld,
+  InvalidTokenExpiry,
+  ApiTokenNotFound,
+  CreatorNoLongerActive,
+] as const;

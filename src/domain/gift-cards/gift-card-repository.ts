@@ -6,22 +6,23 @@ import type { Batch, Delivery, Hold, OrderMark, Recipient, Redemption, RefundLeg
 /** The look-up keys of one code, one for each configured pepper, the newest first. */
 export type CodeKeys = readonly string[];
 
-/** What a command concerns: these rows are locked, and nothing else is loaded. */
+/** What a command concerns: these rows are locked and loaded, and its decision sees nothing else. */
 export interface GiftCardKeys {
   readonly cardIds?: readonly string[];
   readonly codes?: readonly CodeKeys[];
-  /** The redemptions and their cards. */
+  /** The redemptions and their cards; not their orders. */
   readonly redemptionIds?: readonly string[];
-  /** The holds and their cards. */
+  /** The holds and their cards, and the orders that they are for, as if `orderIds` named these. */
   readonly holdIds?: readonly string[];
-  /** The orders with their redemptions, holds, refund legs and mark; their cards only with `cardsOfOrders`. */
+  /** The orders with all their redemptions, holds and refund legs, and their marks. */
   readonly orderIds?: readonly string[];
+  /** Also the cards of the redemptions, holds and legs of the orders in `orderIds`. */
   readonly cardsOfOrders?: boolean;
   readonly deliveryIds?: readonly string[];
   readonly batchIds?: readonly string[];
 }
 
-/** What a decision sees: the rows that its keys name, as they are under lock. */
+/** What a decision sees: the rows that its keys name, as they are under lock; of all others it sees none. */
 export interface GiftCardBook {
   /** The database's time, read after the locks were held. */
   readonly now: Date;

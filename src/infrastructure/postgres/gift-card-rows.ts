@@ -1,6 +1,5 @@
 import { statusAt, type GiftCardSnapshot } from '../../domain/gift-cards/card-state.ts';
 import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
-import type { JournalEntry } from '../../domain/gift-cards/journal.ts';
 import type { Batch, Delivery, Hold, OrderMark, Redemption, RefundLeg } from '../../domain/gift-cards/records.ts';
 
 /*
@@ -252,20 +251,3 @@ export function cardRow(card: GiftCard, now: Date) {
     ...{ version: s.version, entry_count: s.entryCount },
   };
 }
-
-export const entryRow = (entry: JournalEntry) => ({
-  gift_card_id: entry.cardId,
-  entry_number: entry.entryNumber,
-  id: entry.id,
-  transaction_type: entry.type,
-  debit_account: entry.debit,
-  credit_account: entry.credit,
-  amount: `${entry.amountMinor}`,
-  currency: entry.currency,
-  balance_before: `${entry.balanceBeforeMinor}`,
-  balance_after: `${entry.balanceAfterMinor}`,
-  order_id: entry.orderId,
-  reference_id: entry.referenceId,
-  metadata: entry.metadata,
-  created_at: entry.createdAt,
-});

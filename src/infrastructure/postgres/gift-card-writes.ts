@@ -1,7 +1,8 @@
 import type { GiftCardChanges } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Hold, Redemption } from '../../domain/gift-cards/records.ts';
-import { cardRow, entryRow } from './gift-card-rows.ts';
+import { entryRow } from './gift-card-entries.ts';
+import { cardRow } from './gift-card-rows.ts';
 import { ofTenant, type Statement } from './statement.ts';
 
 /** All changes of a batch, merged: of several states of a row the last one is stored. */
@@ -193,7 +194,7 @@ const DELIVERIES: TableWrite = {
     SELECT $1, row.* FROM json_to_recordset($2::json) AS row(id uuid, card_id uuid, sealed_code text, status text,
       created_at timestamptz, delivered_at timestamptz)
     ON CONFLICT (id) DO UPDATE SET sealed_code = excluded.sealed_code, status = excluded.status,
-      delivered_at = excluded.delivered_at`,
+      created_at = excluded.created_at, delivered_at = excluded.delivered_at`,
 };
 
 const BATCHES: TableWrite = {

@@ -7,6 +7,7 @@ import type {
   GiftCardKeys,
   GiftCardRepository,
 } from '../../domain/gift-cards/gift-card-repository.ts';
+import { KeyedBook } from '../../domain/gift-cards/keyed-book.ts';
 import { LoadedBook } from '../../domain/gift-cards/loaded-book.ts';
 import type { BatchStore } from './batch-store.ts';
 import { cardName, lockGiftCards, orderName, type GiftCardHandle } from './gift-card-locks.ts';
@@ -62,7 +63,7 @@ export class PostgresGiftCards implements GiftCardRepository {
     keys: GiftCardKeys,
     decide: (book: GiftCardBook) => Decision<Answer, GiftCardChanges>,
   ): Promise<Committed<Answer>> {
-    return this.#commands.submit(context, keys, decide);
+    return this.#commands.submit(context, keys, keyed(keys, decide));
   }
 
   /**
@@ -70,7 +71,7 @@ export class PostgresGiftCards implements GiftCardRepository {
    * call by call: who changes several cards names them in order of id, or retries on deadlock (40P01).
    */
   within(client: ClientBase): GiftCardRepository {
-    return { update: (context, keys, decide) => this.#commands.within(client, context, keys, decide) };
+    return { update: (context, keys, decide) => this.#commands.within(client, context, keys, keyed(keys, decide)) };
   }
 
   /** Takes no more commands and resolves when those under way have ended; closing twice is harmless. */
@@ -78,6 +79,12 @@ export class PostgresGiftCards implements GiftCardRepository {
     return this.#commands.close();
   }
 }
+
+/** In a batch the book holds the rows of others as well; a decision sees its own. */
+const keyed =
+  <D>(keys: GiftCardKeys, decide: (book: GiftCardBook) => D) =>
+  (book: GiftCardBook): D =>
+    decide(new KeyedBook(book, keys));
 
 const giftCardStore = (errors: readonly DomainErrorClass[]): Store => ({
   errors,

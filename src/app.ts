@@ -1,0 +1,126 @@
+import type { Report } from './interfaces/http/exchange.ts';
+import { createHttpApi } from './interfaces/http/http-api.ts';
+import { HttpServer } from './interfaces/http/http-server.ts';
+import { createMetricsServer } from './interfaces/http/metrics.ts';
+import { positionTokens } from './application/shared/position-tokens.ts';
+import type { Logger } from './application/shared/logger.ts';
+import type { StaticToken } from './application/access/index.ts';
+import { createWiring } from './composition/container.ts';
+import type { Config } from './composition/config.ts';
+import { startBackgroundWork } from './composition/background-work.ts';
+import { openDatabase } from './composition/open-database.ts';
+import { Resources } from './composition/resources.ts';
+import { developmentAdmin, peppersOf } from './composition/secrets.ts';
+import type { Wiring } from './composition/token.ts';
+import * as tokens from './composition/tokens.ts';
+import { VERSION } from './composition/version.ts';
+import { migrate } from './infrastructure/postgres/migrate.ts';
+import { watchState } from './composition/watch-state.ts';
+import { observeRequests, reportTo } from './infrastructure/telemetry/observe-requests.ts';
+
+/** A running application. */
+export interface Started {
+  /** Where it listens, `http://127.0.0.1:3000`. */
+  readonly url: string;
+  /** The token that may do everything, where one was generated for development. */
+  readonly adminToken: string | undefined;
+}
+
+/** Composes the service and owns its resources. Knows nothing of signals and never ends the process. */
+export class App {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #resources = new Resources();
+  #http: HttpServer | undefined;
+  #draining = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(config: Config, logger: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+  }
+
+  /** Opens the database, brings it up to date, starts the background work and listens. What it opened is closed when it fails. */
+  async start(): Promise<Started> {
+    try {
+      return await this.#start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Stops accepting, lets what is under way end until the deadline, and closes everything in reverse order. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #start(): Promise<Started> {
+    const config = this.#config;
+    const database = await openDatabase(config, this.#logger, this.#resources);
+    const applied = await migrate(database.ownerUrl);
+    if (applied.length > 0) this.#logger.info('migrated', { applied });
+    const admin = await developmentAdmin(config);
+    const wiring = createWiring();
+    wiring.value(tokens.CONFIG, config);
+    wiring.value(tokens.DATABASE, database);
+    wiring.value(tokens.LOGGER, this.#logger);
+    wiring.value(tokens.RESOURCES, this.#resources);
+    wiring.value(tokens.PEPPERS, await peppersOf(config));
+    wiring.value(tokens.STATIC_TOKENS, admin.tokens satisfies readonly StaticToken[]);
+    await this.#serve(wiring);
+    await startBackgroundWork(wiring, config.shutdownTimeoutMs);
+    const http = this.#http as HttpServer;
+    const { port } = await http.listen(config.port, config.host);
+    return {
+      url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+      adminToken: admin.text,
+    };
+  }
+
+  async #serve(wiring: Wiring): Promise<void> {
+    const config = this.#config;
+    const note = reportTo(this.#logger);
+    const report: Report = (error, context) => note(error, { ...context });
+    const metrics = wiring.get(tokens.METRICS);
+    const authenticator = wiring.get(tokens.AUTHENTICATOR);
+    const operations = wiring.get(tokens.OPERATIONS);
+    const limits = wiring.get(tokens.RATE_LIMITS);
+    const pool = wiring.get(tokens.QUERY_POOL);
+    const anonymous = await authenticator.authenticate(undefined);
+    const api = createHttpApi({
+      operations,
+      info: { title: 'Portolan', version: VERSION, ...(config.publicUrl && { serverUrl: config.publicUrl }) },
+      anonymous,
+      authenticate: (authorization) => authenticator.authenticate(authorization),
+      report,
+      positions: positionTokens((await wiring.get(tokens.EVENT_LOG).epoch()).slice(0, 8)),
+      rateLimitOf: limits.stateOf,
+      health: {
+        draining: () => this.#draining,
+        checks: { database: async () => void (await pool.query('SELECT 1')) },
+      },
+      ...(config.metricsPort === undefined && { metrics: () => metrics.text() }),
+      deadlineMs: config.requestTimeoutMs,
+      bodyLimitBytes: config.bodyLimitBytes,
+      ...(config.trustProxy !== undefined && { trustProxy: config.trustProxy }),
+      answered: observeRequests(this.#logger, metrics),
+    });
+    this.#http = new HttpServer(api);
+    watchState(wiring, this.#http);
+    if (config.metricsPort === undefined) return;
+    const server = createMetricsServer(() => metrics.text(), report);
+    await server.listen(config.metricsPort, config.host);
+    this.#resources.own('metrics server', server, async () => void (await server.close(0)));
+  }
+
+  async #stop(): Promise<void> {
+    this.#draining = true;
+    const result = await this.#http?.close(this.#config.shutdownTimeoutMs);
+    if (result !== undefined && result.cut > 0) this.#logger.warn('requests were cut off', { cut: result.cut });
+    for (const { name, error } of await this.#resources.close()) {
+      this.#logger.error('closing failed', { resource: name, error });
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { DeadEventNotFound, ReservedEventType } from '../../domain/events/errors.ts';
+import { command, context, query } from '../shared/contract.ts';
+import { PositionUnavailable } from '../shared/errors.ts';
+import { foreignId, instant, text, uuid } from '../shared/schemas.ts';
+
+const jsonObject = z.record(z.string(), z.json());
+
+/** An event from elsewhere, in the JSON format of CloudEvents 1.0. */
+const cloudEvent = z.object({
+  specversion: z.literal('1.0'),
+  id: foreignId,
+  source: text(500),
+  type: text(200).regex(/^[a-z0-9_]+(\.[a-z0-9_]+)+$/, 'must be dotted lower case such as "order.refunded"'),
+  subject: text(500).optional(),
+  time: z.iso.datetime({ offset: true }).optional(),
+  datacontenttype: z.literal('application/json').optional(),
+  dataschema: text(500).optional(),
+  data: jsonObject,
+});
+
+const loggedEvent = z.object({
+  position: z.string(),
+  stream: z.string(),
+  streamVersion: z.int(),
+  eventId: uuid,
+  type: z.string(),
+  schemaVersion: z.int(),
+  actor: z.string(),
+  correlationId: z.string(),
+  causationId: z.string().nullable(),
+  occurredAt: instant,
+  payload: jsonObject,
+});
+
+/** The event log as operators and other systems see it. */
+export const events = context({
+  name: 'events',
+  noun: 'Event',
+  operations: {
+    ingest: command({
+      summary: 'Take in events of other systems, each once by source and id',
+      input: z.strictObject({ events: z.array(cloudEvent).min(1).max(100) }),
+      output: z.object({ accepted: z.array(z.boolean()).describe('false: was there already') }),
+      errors: [ReservedEventType],
+      idempotency: 'none',
+    }),
+    list: query({
+      summary: 'Read the log on from a position',
+      input: z.strictObject({
+        fromPosition: z
+          .string()
+          .regex(/^\d{1,19}$/)
+          .default('0')
+          .describe('Exclusive'),
+        types: z.array(z.string().max(200)).max(20).optional(),
+        limit: z.int().min(1).max(1000).default(100),
+      }),
+      output: z.object({ events: z.array(loggedEvent), position: z.string() }),
+      errors: [PositionUnavailable],
+    }),
+    verify: query({
+      summary: 'Prove the log against its seals, or name the first entry that was tampered with',
+      input: z.strictObject({
+        anchorSeal: z.int().min(1).optional().describe('Number of a seal that was noted elsewhere'),
+        anchorHash: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/)
+          .optional(),
+      }),
+      output: z.object({
+        intact: z.boolean(),
+        seals: z.int().optional(),
+        events: z.int().optional(),
+        sealedTo: z.string().optional(),
+        hash: z.string().optional(),
+        position: z.string().optional(),
+        seal: z.int().optional(),
+        reason: z.string().optional(),
+      }),
+      errors: [],
+    }),
+    listDead: query({
+      summary: 'Events that a consumer has given up on',
+      input: z.strictObject({ consumer: text(100).optional(), limit: z.int().min(1).max(500).default(50) }),
+      output: z.array(
+        z.object({
+          consumer: z.string(),
+          eventId: uuid,
+          position: z.string(),
+          errorCode: z.string(),
+          attempts: z.int(),
+          diedAt: instant,
+          redriving: z.boolean(),
+        }),
+      ),
+      errors: [],
+    }),
+    redrive: command({
+      summary: 'Let a consumer handle a dead event once more',
+      input: z.strictObject({ consumer: text(100), eventId: uuid }),
+      output: z.object({ redriving: z.boolean() }),
+      errors: [DeadEventNotFound],
+      idempotency: 'none',
+    }),
+  },
+  events: {},
+});

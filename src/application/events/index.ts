@@ -1,0 +1,71 @@
+import { DeadEventNotFound, ReservedEventType } from '../../domain/events/errors.ts';
+import type { Json } from '../../domain/shared/domain-error.ts';
+import type { EventLog, EventSeals, LoggedEvent, Verification } from '../shared/event-log.ts';
+import type { Handlers } from '../shared/pipeline.ts';
+import { events } from './contract.ts';
+
+export { events };
+
+export interface EventPorts {
+  readonly log: EventLog;
+  readonly seals: EventSeals;
+  /** Types that this service publishes, which nobody else may claim. */
+  readonly ownTypes: ReadonlySet<string>;
+}
+
+/** The handlers of the `events` contract. */
+export const eventHandlers = ({ log, seals, ownTypes }: EventPorts): Handlers<typeof events> => ({
+  async ingest({ events: foreign }, { principal, correlationId, traceParent }) {
+    const claimed = foreign.find(({ type }) => ownTypes.has(type));
+    if (claimed !== undefined) {
+      throw new ReservedEventType('Events of this type are published here and not taken in.', { type: claimed.type });
+    }
+    const given = foreign.map(({ id, source, type, subject, time, data }) => ({
+      ...{ id, source, type, subject, data: data as { readonly [key: string]: Json } },
+      time: time === undefined ? undefined : new Date(time),
+    }));
+    const by = { tenant: principal.tenant, actor: principal.id, correlationId, traceParent };
+    const { accepted, position } = await log.ingest(given, by);
+    return { data: { accepted: [...accepted] }, position };
+  },
+
+  async list({ fromPosition, types, limit }, { principal: { tenant } }) {
+    const filter = types === undefined ? { tenant } : { tenant, types };
+    const page = await log.read(BigInt(fromPosition), limit, filter);
+    return { data: { events: page.events.map(eventView), position: `${page.position}` } };
+  },
+
+  async verify({ anchorSeal, anchorHash }, { principal }) {
+    const anchor =
+      anchorSeal === undefined || anchorHash === undefined ? undefined : { number: anchorSeal, hash: anchorHash };
+    return { data: verificationView(await seals.verify(principal.tenant, anchor)) };
+  },
+
+  async listDead({ consumer, limit }) {
+    const dead = await log.deadEvents(limit, consumer);
+    return {
+      data: dead.map((each) => ({ ...each, position: `${each.position}`, diedAt: each.diedAt.toISOString() })),
+    };
+  },
+
+  async redrive({ consumer, eventId }) {
+    if (!(await log.redrive(consumer, eventId))) {
+      throw new DeadEventNotFound('This consumer has no such dead event.', { consumer, eventId });
+    }
+    return { data: { redriving: true } };
+  },
+});
+
+function eventView(event: LoggedEvent) {
+  const { stream, streamVersion, eventId, type, schemaVersion, actor, correlationId, causationId } = event;
+  return {
+    ...{ position: `${event.position}`, stream, streamVersion, eventId, type, schemaVersion, actor, correlationId },
+    ...{ causationId, occurredAt: event.occurredAt.toISOString() },
+    payload: event.payload as Record<string, never>,
+  };
+}
+
+function verificationView(result: Verification) {
+  if (!result.intact) return { ...result, position: `${result.position}` };
+  return { ...result, sealedTo: `${result.sealedTo}` };
+}

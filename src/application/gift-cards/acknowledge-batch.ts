@@ -1,0 +1,27 @@
+import type { Batch } from '../../domain/gift-cards/records.ts';
+import { commandContext } from '../shared/call.ts';
+import type { Handler } from '../shared/pipeline.ts';
+import { accept, reply } from './answers.ts';
+import type { giftCards } from './contract.ts';
+import { requireCreated } from './download-batch.ts';
+import { requireBatch } from './get-batch.ts';
+import type { GiftCardPorts } from './ports.ts';
+import { viewBatch } from './views.ts';
+
+type Ports = Pick<GiftCardPorts, 'cards'>;
+
+/** Destroys the codes of a batch, once its buyer has them. A second time changes nothing. */
+export function acknowledgeBatch({ cards }: Ports): Handler<(typeof giftCards)['operations']['acknowledgeBatch']> {
+  return async ({ batchId }, call) => {
+    const committed = await cards.update(commandContext(call), { batchIds: [batchId] }, (book) => {
+      const batch = requireCreated(requireBatch(book.batch(batchId)));
+      if (batch.sealedSeed === null) return accept(viewBatch(batch));
+      const destroyed = withoutCodes(batch);
+      return accept(viewBatch(destroyed), { batches: [destroyed] });
+    });
+    return reply(committed);
+  };
+}
+
+/** The batch after its codes were destroyed. */
+export const withoutCodes = (batch: Batch): Batch => ({ ...batch, sealedSeed: null, status: 'destroyed' });

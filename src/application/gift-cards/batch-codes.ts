@@ -1,0 +1,31 @@
+import { batchCode, type GiftCardCode } from '../../domain/gift-cards/code.ts';
+import { BatchCodesDestroyed } from '../../domain/gift-cards/errors.ts';
+import type { Batch } from '../../domain/gift-cards/records.ts';
+import type { GiftCardPorts } from './ports.ts';
+
+const SEED_BYTES = 32;
+
+/** A new seed, from which all codes of the batch are expanded, sealed for this batch only. */
+export function sealedSeed(
+  { sealer, randomBytes }: Pick<GiftCardPorts, 'sealer' | 'randomBytes'>,
+  tenant: string,
+  batchId: string,
+): string {
+  const hex = Array.from(randomBytes(SEED_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return sealer.seal(hex, seedContext(tenant, batchId));
+}
+
+/** The codes of a batch by their index. Throws `BatchCodesDestroyed` when the seed is gone. */
+export function batchCodes(
+  { sealer, hmacSha256 }: Pick<GiftCardPorts, 'sealer' | 'hmacSha256'>,
+  tenant: string,
+  batch: Batch,
+): (index: number) => GiftCardCode {
+  if (batch.sealedSeed === null) throw new BatchCodesDestroyed('The codes of this batch are destroyed.');
+  const hex = sealer.open(batch.sealedSeed, seedContext(tenant, batch.id));
+  const seed = Uint8Array.from({ length: SEED_BYTES }, (_, at) => Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16));
+  const format = { prefix: batch.prefix, length: batch.codeLength };
+  return (index) => batchCode(hmacSha256, seed, index, format);
+}
+
+const seedContext = (tenant: string, batchId: string): string => JSON.stringify(['gift-cards.batch', tenant, batchId]);

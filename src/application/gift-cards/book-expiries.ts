@@ -1,0 +1,96 @@
+import type { Moment } from '../../domain/gift-cards/card-state.ts';
+import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
+import type { CommandContext } from '../../domain/shared/decision.ts';
+import { withoutCodes } from './acknowledge-batch.ts';
+import { accept } from './answers.ts';
+import type { GiftCardPorts } from './ports.ts';
+
+type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'policy' | 'ids'>;
+
+/** What one sweep did; the failures are of single cards and batches, which the next sweep tries again. */
+export interface Sweep {
+  readonly expired: number;
+  readonly released: number;
+  readonly destroyed: number;
+  readonly failures: readonly unknown[];
+}
+
+type Outcome = 'expired' | 'released' | 'destroyed' | 'nothing';
+
+/** How much is looked for at a time. */
+const PAGE = 1000;
+/** Updates on their way together; the repository may store them in one commit. */
+const TOGETHER = 50;
+
+/**
+ * Books what is due in all tenants: expiries of cards, each exactly once, the release of expired holds, and the
+ * destruction of seeds whose time is over. One that fails doesn't stop the others.
+ */
+export function bookExpiries(ports: Ports): (context: Omit<CommandContext, 'tenant'>) => Promise<Sweep> {
+  const { reader } = ports;
+  return async (context) => {
+    const cards = await sweep(
+      () => reader.due(PAGE),
+      ({ tenant, cardId }) => bookCard(ports, { ...context, tenant }, cardId),
+      context.signal,
+    );
+    const batches = await sweep(
+      () => reader.batchesToDestroy(PAGE),
+      ({ tenant, batchId }) => destroyCodes(ports, { ...context, tenant }, batchId),
+      context.signal,
+    );
+    const outcomes = [...cards.outcomes, ...batches.outcomes];
+    const count = (wanted: Outcome): number => outcomes.filter((outcome) => outcome === wanted).length;
+    const failures = [...cards.failures, ...batches.failures];
+    return { expired: count('expired'), released: count('released'), destroyed: count('destroyed'), failures };
+  };
+}
+
+/** Works off what `find` finds, until it finds no full page or a page on which nothing could be done. */
+async function sweep<Due>(
+  find: () => Promise<readonly Due[]>,
+  settle: (due: Due) => Promise<Outcome>,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly outcomes: readonly Outcome[]; readonly failures: readonly unknown[] }> {
+  const outcomes: Outcome[] = [];
+  const failures: unknown[] = [];
+  for (;;) {
+    const page = await find();
+    const before = outcomes.length;
+    for (let from = 0; from < page.length; from += TOGETHER) {
+      signal?.throwIfAborted();
+      for (const result of await Promise.allSettled(page.slice(from, from + TOGETHER).map(settle))) {
+        if (result.status === 'rejected') failures.push(result.reason);
+        else if (result.value !== 'nothing') outcomes.push(result.value);
+      }
+    }
+    if (page.length < PAGE || outcomes.length === before) return { outcomes, failures };
+  }
+}
+
+async function bookCard({ cards, policy, ids }: Ports, context: CommandContext, cardId: string): Promise<Outcome> {
+  const { answer } = await cards.update<Outcome>(context, { cardIds: [cardId] }, (book) => {
+    const moment = { now: book.now, newId: ids };
+    const card = book.card(cardId);
+    const expired = card?.expire(policy.expiryAccount, moment);
+    if (expired !== undefined) return accept('expired', { cards: [expired] });
+    const released = card === undefined ? undefined : releaseExpiredHolds(card, moment);
+    return released === undefined ? accept('nothing') : accept('released', { cards: [released] });
+  });
+  return answer;
+}
+
+function releaseExpiredHolds(card: GiftCard, moment: Moment): GiftCard | undefined {
+  const expired = card.toSnapshot().openHolds.filter((hold) => hold.expiresAt <= moment.now);
+  if (expired.length === 0) return undefined;
+  return expired.reduce((next, hold) => next.release(hold.id, moment), card);
+}
+
+async function destroyCodes({ cards }: Ports, context: CommandContext, batchId: string): Promise<Outcome> {
+  const { answer } = await cards.update<Outcome>(context, { batchIds: [batchId] }, (book) => {
+    const batch = book.batch(batchId);
+    if (batch === undefined || batch.sealedSeed === null || batch.codesUntil > book.now) return accept('nothing');
+    return accept('destroyed', { batches: [withoutCodes(batch)] });
+  });
+  return answer;
+}

@@ -1,0 +1,77 @@
+import { InvalidExpiry } from '../../domain/gift-cards/errors.ts';
+import type { Batch } from '../../domain/gift-cards/records.ts';
+import { commandContext, type Call } from '../shared/call.ts';
+import type { Handler } from '../shared/pipeline.ts';
+import { readNewAmount } from './amounts.ts';
+import { accept } from './answers.ts';
+import { batchCodes, sealedSeed } from './batch-codes.ts';
+import type { giftCards } from './contract.ts';
+import { expiryOf } from './create.ts';
+import { ISSUE_BATCH, issueRemaining } from './issue-batch.ts';
+import type { GiftCardPorts } from './ports.ts';
+import { viewBatch, viewCard } from './views.ts';
+
+type Ports = Pick<
+  GiftCardPorts,
+  'cards' | 'reader' | 'bulk' | 'vault' | 'sealer' | 'policy' | 'ids' | 'randomBytes' | 'hmacSha256'
+>;
+
+const RESCUE_AFTER_MS = 60_000;
+
+/**
+ * Issues many cards at once. A small batch answers with its cards and their codes, and a repeat does so again as long
+ * as the codes are kept; a large one is left to a job, and its codes are downloaded.
+ */
+export function bulkCreate(ports: Ports): Handler<(typeof giftCards)['operations']['bulkCreate']> {
+  const { cards, ids, policy } = ports;
+  return async ({ count, prefix, purchaserId, ...input }, call) => {
+    const { amount: money } = input;
+    const amount = readNewAmount(money);
+    const [id, newJobId] = [ids(), ids()];
+    const seed = sealedSeed(ports, call.principal.tenant, id);
+    const isSmall = count <= policy.bulkInlineMax;
+    const committed = await cards.update(commandContext(call), {}, ({ now }) => {
+      const expiresAt = expiryOf(input.expiresAt, policy, now, amount.currency);
+      if (expiresAt !== null && expiresAt <= now) throw new InvalidExpiry('A card must expire in the future.');
+      const batch: Batch = {
+        ...{ id, count, createdCount: 0, prefix, codeLength: policy.codeFormat.length, purchaserId, expiresAt },
+        ...{ amountMinor: amount.minor, currency: amount.currency, sealedSeed: seed, status: 'running' },
+        ...{ codesUntil: new Date(now.getTime() + policy.batchCodesSeconds * 1000), createdAt: now },
+      };
+      const job = { id: newJobId, type: ISSUE_BATCH, payload: { batchId: id } };
+      // A small batch is done by then, unless its caller was cut off.
+      const later = { ...job, runAt: new Date(now.getTime() + RESCUE_AFTER_MS) };
+      const answer = { ...viewBatch(batch), jobId: isSmall ? null : newJobId };
+      return accept(answer, { batches: [batch] }, { requests: [isSmall ? later : job] });
+    });
+    const { answer, position, replayed } = committed;
+    if (answer.jobId !== null) return { data: { ...answer, cards: [] }, position, replayed };
+    return { data: { ...(await issueNow(ports, answer.batchId, call)), jobId: null }, position, replayed };
+  };
+}
+
+/** Issues what is missing of a small batch, which is all of it the first time, and tells all of it. */
+async function issueNow(ports: Ports, batchId: string, call: Call) {
+  const { tenant } = call.principal;
+  const stored = await ports.reader.batch(tenant, batchId);
+  if (stored === undefined) throw new TypeError('The batch that was just stored is missing.');
+  const context = { ...commandContext(call), receipt: undefined };
+  const batch = await issueRemaining(ports, context, stored, { signal: call.signal, progress: async () => undefined });
+  return { ...viewBatch(batch), cards: await cardsOf(ports, tenant, batch) };
+}
+
+/** All cards of a small batch in the order of their codes, each with its code while that is kept. */
+async function cardsOf({ reader, ...ports }: Ports, tenant: string, batch: Batch) {
+  const [ids, { items }, now] = await Promise.all([
+    reader.batchCards(tenant, batch.id, 0, batch.count),
+    reader.list(tenant, { batchId: batch.id }, { limit: batch.count }),
+    reader.now(),
+  ]);
+  const cards = new Map(items.map((card) => [card.id, viewCard(card, now)]));
+  const codeAt = batch.sealedSeed === null ? undefined : batchCodes(ports, tenant, batch);
+  return ids.flatMap((id, index) => {
+    const card = cards.get(id);
+    if (card === undefined) return [];
+    return [codeAt === undefined ? card : { ...card, code: codeAt(index).reveal() }];
+  });
+}

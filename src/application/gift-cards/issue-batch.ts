@@ -1,0 +1,90 @@
+import type { Batch } from '../../domain/gift-cards/records.ts';
+import type { CommandContext } from '../../domain/shared/decision.ts';
+import { JobCancelled } from '../shared/job-errors.ts';
+import { accept } from './answers.ts';
+import { batchCodes } from './batch-codes.ts';
+import type { BulkCard } from './bulk-issuer.ts';
+import type { GiftCardPorts } from './ports.ts';
+
+export const ISSUE_BATCH = 'gift-cards.issue-batch';
+
+type IssuePorts = Pick<GiftCardPorts, 'bulk' | 'vault' | 'sealer' | 'policy' | 'ids' | 'hmacSha256'>;
+
+/** How whoever waits for a batch hears of it, and how it is stopped. */
+export interface IssueControl {
+  readonly signal?: AbortSignal | undefined;
+  progress(done: number, total: number): Promise<void>;
+}
+
+/**
+ * Issues what is still missing of a batch, chunk by chunk: after a break it goes on at the next index, since the codes
+ * follow from the seed. Throws the signal's reason when that aborts; what was issued until then stays.
+ */
+export async function issueRemaining(
+  ports: IssuePorts,
+  context: CommandContext,
+  batch: Batch,
+  { signal, progress }: IssueControl,
+): Promise<Batch> {
+  let current = batch;
+  while (current.status === 'running' && current.createdCount < current.count) {
+    const cards = await nextChunk(ports, context.tenant, current, signal);
+    const { createdCount: from } = current;
+    current = await ports.bulk.issue(context, current, from, ports.vault.newestPepperId, cards);
+    if (current.createdCount <= from && current.status === 'running') throw new TypeError('The batch does not grow.');
+    await progress(current.createdCount, current.count);
+  }
+  return current;
+}
+
+/** Cards made in one turn of the event loop. */
+const CARDS_PER_TURN = 256;
+
+async function nextChunk(
+  { vault, policy, ids, ...ports }: IssuePorts,
+  tenant: string,
+  batch: Batch,
+  signal: AbortSignal | undefined,
+): Promise<readonly BulkCard[]> {
+  const codeAt = batchCodes(ports, tenant, batch);
+  const end = Math.min(batch.count, batch.createdCount + policy.bulkChunk);
+  const cards: BulkCard[] = [];
+  for (let index = batch.createdCount; index < end; index += 1) {
+    if (cards.length % CARDS_PER_TURN === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+    }
+    const code = codeAt(index);
+    const [codeIndex = ''] = vault.keysOf(code.body);
+    cards.push({ id: ids(), codeIndex, lastFour: code.lastFour, entryId: ids() });
+  }
+  return cards;
+}
+
+/** The job that issues a large batch; a batch whose job is cancelled keeps the cards it has and gets no more. */
+export function issueBatch(
+  ports: IssuePorts & Pick<GiftCardPorts, 'cards' | 'reader'>,
+): (batchId: string, context: CommandContext, control: IssueControl) => Promise<number> {
+  return async (batchId, context, control) => {
+    const batch = await ports.reader.batch(context.tenant, batchId);
+    if (batch === undefined) return 0;
+    try {
+      return (await issueRemaining(ports, context, batch, control)).createdCount;
+    } catch (error) {
+      if (control.signal?.reason instanceof JobCancelled) await cancelBatch(ports, context, batchId);
+      throw error;
+    }
+  };
+}
+
+async function cancelBatch(
+  { cards }: Pick<GiftCardPorts, 'cards'>,
+  context: CommandContext,
+  batchId: string,
+): Promise<void> {
+  await cards.update({ ...context, signal: undefined }, { batchIds: [batchId] }, (book) => {
+    const batch = book.batch(batchId);
+    if (batch?.status !== 'running') return accept(false);
+    return accept(true, { batches: [{ ...batch, status: 'cancelled' }] });
+  });
+}

@@ -1,0 +1,97 @@
+import { OrderCancelled, RedemptionConflict } from '../../domain/gift-cards/errors.ts';
+import type { GiftCardBook } from '../../domain/gift-cards/gift-card-repository.ts';
+import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
+import type { Moment } from '../../domain/gift-cards/card-state.ts';
+import type { HouseAccount } from '../../domain/gift-cards/journal.ts';
+import { applyLegs, legsOfCard } from '../../domain/gift-cards/order-refunds.ts';
+import type { Hold, Redemption, RefundLeg } from '../../domain/gift-cards/records.ts';
+import { Money } from '../../domain/shared/money.ts';
+import type { AmountIn } from './amounts.ts';
+import { accept } from './answers.ts';
+import { viewRedemption } from './views.ts';
+
+/** What a card pays for: at most one payment for each purpose of an order, for ever. */
+export interface PaymentPurpose {
+  readonly orderId: string;
+  readonly purpose: string;
+}
+
+/** Throws `OrderCancelled` while the mark of a cancelled order stands. */
+export function requireOrderOpen(book: GiftCardBook, orderId: string): void {
+  const mark = book.markOfOrder(orderId);
+  if (mark !== undefined && book.now < mark.marksUntil) throw new OrderCancelled('The order was cancelled.');
+}
+
+/** What the card has paid for this purpose already. */
+export function paidBefore(
+  book: GiftCardBook,
+  card: GiftCard,
+  { orderId, purpose }: PaymentPurpose,
+): Redemption | undefined {
+  return book.redemptionsOfOrder(orderId).find((paid) => paid.cardId === card.id && paid.purpose === purpose);
+}
+
+/** What the card holds for this purpose; a hold whose time is over counts no longer. */
+export function heldBefore(book: GiftCardBook, card: GiftCard, { orderId, purpose }: PaymentPurpose): Hold | undefined {
+  const open = card.openHold(orderId, purpose);
+  return open !== undefined && open.expiresAt > book.now ? open : undefined;
+}
+
+/** Throws `RedemptionConflict` unless the earlier payment was of this amount, and `CurrencyMismatch`. */
+export function requireSameAmount(earlier: Redemption | Hold, amount: AmountIn | undefined): void {
+  const first = Money.ofMinor(earlier.amountMinor, earlier.currency);
+  if (amount !== undefined && amount(earlier.currency).compare(first) !== 0) {
+    throw new RedemptionConflict('The card has paid for this order and purpose with another amount.');
+  }
+}
+
+/** What to take where no amount is given: all that is available, or what is due where that is less. */
+export function amountDue(card: GiftCard, orderTotal: AmountIn | undefined, now: Date): Money {
+  const available = card.available(now);
+  return orderTotal === undefined ? available : available.min(orderTotal(card.currency));
+}
+
+/**
+ * The card as refunds find it. An expiry that is due is booked first, so that the sweep doesn't take what comes back
+ * after it.
+ */
+export function beforeRefund(card: GiftCard, expiryAccount: HouseAccount, moment: Moment): GiftCard {
+  return card.expire(expiryAccount, moment) ?? card;
+}
+
+/** Refunds what waiting legs of an order ask for, as far as the card's redemptions for that order allow. */
+export function applyWaitingLegs(
+  book: GiftCardBook,
+  card: GiftCard,
+  orderId: string,
+  legsOfOrder: readonly RefundLeg[],
+  expiryAccount: HouseAccount,
+  moment: Moment,
+): { readonly card: GiftCard; readonly legs: readonly RefundLeg[] } {
+  const redemptions = redemptionsOf(book, card, orderId);
+  const legs = legsOfCard(legsOfOrder, card.id, redemptions).filter(({ parkedMinor }) => parkedMinor > 0n);
+  if (legs.length === 0 || redemptions.length === 0) return { card, legs: [] };
+  return applyLegs(beforeRefund(card, expiryAccount, moment), redemptions, legs, moment);
+}
+
+/** Accepts a payment that the card has just made, and gives the refunds that waited for it. */
+export function acceptPayment(
+  book: GiftCardBook,
+  paid: GiftCard,
+  redemptionId: string,
+  expiryAccount: HouseAccount,
+  moment: Moment,
+) {
+  const redemption = paid.changes.redemptions.find(({ id }) => id === redemptionId);
+  if (redemption === undefined) throw new TypeError('The card has made no such payment.');
+  const waiting = book.legsOfOrder(redemption.orderId);
+  const { card, legs } = applyWaitingLegs(book, paid, redemption.orderId, waiting, expiryAccount, moment);
+  return accept(viewRedemption(redemption, card, moment.now), { cards: [card], legs });
+}
+
+/** A card's redemptions for an order, those of this decision included. */
+function redemptionsOf(book: GiftCardBook, card: GiftCard, orderId: string): readonly Redemption[] {
+  const all = [...book.redemptionsOfOrder(orderId), ...card.changes.redemptions];
+  const ofCard = all.filter((redemption) => redemption.cardId === card.id && redemption.orderId === orderId);
+  return [...new Map(ofCard.map((redemption) => [redemption.id, redemption])).values()];
+}

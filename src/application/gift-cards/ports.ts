@@ -1,0 +1,75 @@
+import { DEFAULT_CODE_FORMAT, type CodeFormat } from '../../domain/gift-cards/code.ts';
+import type { CodeKeys, GiftCardRepository } from '../../domain/gift-cards/gift-card-repository.ts';
+import type { HouseAccount } from '../../domain/gift-cards/journal.ts';
+import type { GuessGuard } from '../shared/guess-guard.ts';
+import type { Mailer } from '../shared/mailer.ts';
+import type { Sealer } from '../shared/sealer.ts';
+import type { BulkIssuer, RecipientEraser } from './bulk-issuer.ts';
+import type { GiftCardReader } from './gift-card-reader.ts';
+
+/** Turns codes into the keys by which cards are looked up, under peppers that only the service knows. */
+export interface CodeVault {
+  /** The look-up keys of a code's body, one for each pepper, the newest first; always the same for the same body. */
+  keysOf(body: string): CodeKeys;
+  /** Which pepper the first key is made with. */
+  readonly newestPepperId: string;
+}
+
+/** What is for whoever runs the service to decide. */
+export interface GiftCardPolicy {
+  /** When a card that is issued now expires, unless its issuer says otherwise; null: never. */
+  expiry(now: Date, currency: string): Date | null;
+  /** Where the remainder of expired cards goes. */
+  readonly expiryAccount: HouseAccount;
+  /** How long payments for a cancelled order are refused. */
+  readonly cancelMarkSeconds: number;
+  /** How new codes are written. */
+  readonly codeFormat: CodeFormat;
+  /** Lengths of all codes in use, the old ones included. */
+  readonly codeLengths: readonly number[];
+  /** How long the codes of a batch can be downloaded. */
+  readonly batchCodesSeconds: number;
+  /** Batches up to this count are issued while the caller waits. */
+  readonly bulkInlineMax: number;
+  /** Cards in one commit of a large batch; what is held in memory at a time. */
+  readonly bulkChunk: number;
+}
+
+const DAY_SECONDS = 24 * 3600;
+
+/** Cards expire after a year, into breakage income. */
+export const DEFAULT_POLICY: GiftCardPolicy = Object.freeze({
+  expiry: (now: Date) => yearsLater(now, 1),
+  expiryAccount: 'breakage',
+  cancelMarkSeconds: 30 * DAY_SECONDS,
+  codeFormat: DEFAULT_CODE_FORMAT,
+  codeLengths: [DEFAULT_CODE_FORMAT.length],
+  batchCodesSeconds: 7 * DAY_SECONDS,
+  bulkInlineMax: 1000,
+  bulkChunk: 10_000,
+});
+
+/** The same day and time of another year in UTC; 1 March for 29 February where that year has none. */
+export function yearsLater(from: Date, years: number): Date {
+  const date = new Date(from);
+  date.setUTCFullYear(date.getUTCFullYear() + years);
+  return date;
+}
+
+/** All that gift cards need from outside. A use case asks for the part that it uses. */
+export interface GiftCardPorts {
+  readonly cards: GiftCardRepository;
+  readonly reader: GiftCardReader;
+  readonly bulk: BulkIssuer;
+  readonly eraser: RecipientEraser;
+  readonly vault: CodeVault;
+  readonly sealer: Sealer;
+  readonly guard: GuessGuard;
+  readonly mailer: Mailer;
+  readonly policy: GiftCardPolicy;
+  /** A new version 7 UUID. */
+  readonly ids: () => string;
+  /** As many cryptographically random bytes as are asked for. */
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly hmacSha256: (key: Uint8Array, data: Uint8Array) => Uint8Array;
+}

@@ -1,0 +1,28 @@
+import type { Handler } from '../shared/pipeline.ts';
+import type { giftCards } from './contract.ts';
+import type { GiftCardPorts } from './ports.ts';
+import { sumText } from './views.ts';
+
+type Ports = Pick<GiftCardPorts, 'reader'>;
+
+/** Proves the balances against the journal, the trial balance, and receipts against the journal. */
+export function reconcile({ reader }: Ports): Handler<(typeof giftCards)['operations']['reconcile']> {
+  return async (_input, call) => {
+    const { cards, entries, trialBalance, findings } = await reader.reconcile(call.principal.tenant);
+    const isBalanced = trialBalance.every(({ differenceMinor }) => differenceMinor === 0n);
+    return {
+      data: {
+        cards,
+        entries,
+        consistent: isBalanced && findings.length === 0,
+        trialBalance: trialBalance.map(({ currency, debitsMinor, creditsMinor, differenceMinor }) => ({
+          currency,
+          debits: sumText(debitsMinor, currency),
+          credits: sumText(creditsMinor, currency),
+          difference: sumText(differenceMinor, currency),
+        })),
+        findings: findings.map((finding) => ({ ...finding })),
+      },
+    };
+  };
+}

@@ -1,0 +1,47 @@
+import { CardNotFound, DISTINCT_REFUSALS, GiftCardRefused, HolderMismatch } from '../../domain/gift-cards/errors.ts';
+import { CurrencyMismatch } from '../../domain/shared/money.ts';
+import { isPermitted, subjectOf, type Call } from '../shared/call.ts';
+import type { GiftCardPorts } from './ports.ts';
+
+/** Everything that would tell a stranger whether a code is one, and what is the matter with its card. */
+const TELLING = [...DISTINCT_REFUSALS, CurrencyMismatch, CardNotFound] as const;
+
+/** Whether the caller may be told why a card was refused. */
+export const mayKnowWhy = ({ principal, inProcess }: Call): boolean =>
+  inProcess === true || isPermitted(principal, 'gift-cards:diagnose');
+
+/**
+ * Runs an attempt at a card. Callers who may not know the reason get one answer for all refusals; the receipt keeps the
+ * reason. Where a code was presented, refused attempts count against whoever guesses. Throws `RateLimited` for those.
+ */
+export async function attempt<Result>(
+  { guard }: Pick<GiftCardPorts, 'guard'>,
+  call: Call,
+  presented: string | undefined,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  if (presented !== undefined) guard.check(call);
+  try {
+    const result = await run();
+    if (presented !== undefined) guard.accepted(call);
+    return result;
+  } catch (error) {
+    if (!TELLING.some((type) => error instanceof type)) throw error;
+    if (presented !== undefined) guard.refused(call);
+    throw mayKnowWhy(call) ? error : new GiftCardRefused('This gift card cannot be used.');
+  }
+}
+
+/** A card that someone spends from: by code, or by id as its holder. */
+export interface SpendReference {
+  readonly cardId?: string | undefined;
+  readonly holderId?: string | undefined;
+}
+
+/** Throws `HolderMismatch` when a caller who may spend only from his own cards names another holder, or a code. */
+export function requireOwnSpending({ cardId, holderId }: SpendReference, call: Call): void {
+  if (call.reach !== 'own') return;
+  if (cardId === undefined || holderId !== subjectOf(call.principal)) {
+    throw new HolderMismatch('You can pay with cards that are bound to you only, by id and holder.');
+  }
+}

@@ -1,0 +1,40 @@
+import { RecipientMissing } from '../../domain/gift-cards/errors.ts';
+import { commandContext } from '../shared/call.ts';
+import type { Handler } from '../shared/pipeline.ts';
+import { accept, replyWithCode, sealForAnswer } from './answers.ts';
+import { lookUp, readReference, type CardReference } from './card-lookup.ts';
+import { prepareDelivery } from './code-delivery.ts';
+import type { giftCards } from './contract.ts';
+import { newCode } from './new-code.ts';
+import type { GiftCardPorts } from './ports.ts';
+import { viewCard } from './views.ts';
+
+type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'vault' | 'sealer' | 'policy' | 'ids' | 'randomBytes'>;
+
+/** Replaces a lost code; the old one is worth nothing from that moment on. */
+export function reissueCode(ports: Ports): Handler<(typeof giftCards)['operations']['reissueCode']> {
+  const { cards, ids } = ports;
+  return async (input, call) => {
+    const { tenant } = call.principal;
+    const lookup = lookUp(ports, input);
+    const byMail = input.deliver === 'email';
+    const hasAddress = byMail && (await hasRecipient(ports, tenant, input));
+    const { code, onCard } = newCode(ports);
+    const sealed = byMail ? undefined : sealForAnswer(ports, code.reveal(), call);
+    const mail = byMail ? prepareDelivery(ports, tenant, code) : undefined;
+    const committed = await cards.update(commandContext(call), lookup.keys, (book) => {
+      const card = lookup.in(book).reissueCode(onCard, input.reason, { now: book.now, newId: ids });
+      if (byMail && !hasAddress) throw new RecipientMissing('There is no e-mail address to send the code to.');
+      const deliveries = mail === undefined ? [] : [mail.of(card.id, book.now)];
+      const requests = mail === undefined ? [] : [mail.request];
+      return accept(viewCard(card, book.now), { cards: [card], deliveries }, { sealed, requests });
+    });
+    return replyWithCode(ports, committed, call);
+  };
+}
+
+async function hasRecipient(ports: Ports, tenant: string, reference: CardReference): Promise<boolean> {
+  const card = await ports.reader.find(tenant, readReference(ports, reference));
+  const recipient = card === undefined ? undefined : await ports.reader.recipient(tenant, card.id);
+  return typeof recipient?.email === 'string';
+}

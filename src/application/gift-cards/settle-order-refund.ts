@@ -1,0 +1,64 @@
+import type { z } from 'zod';
+import type { GiftCardBook } from '../../domain/gift-cards/gift-card-repository.ts';
+import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
+import type { RefundLeg } from '../../domain/gift-cards/records.ts';
+import type { EventHandler, LoggedEvent } from '../shared/event-log.ts';
+import { readNewAmount } from './amounts.ts';
+import { accept } from './answers.ts';
+import { cardById } from './card-lookup.ts';
+import { orderRefunded } from './events.ts';
+import { contextOf, foreignData } from './order-events.ts';
+import { applyWaitingLegs } from './order-payments.ts';
+import type { GiftCardPorts } from './ports.ts';
+
+type Ports = Pick<GiftCardPorts, 'cards' | 'policy' | 'ids'>;
+
+/**
+ * Takes in the refund of an order: each of its legs counts once, goes to the redemptions that are there, and otherwise
+ * waits for those that are still to come. A refund without legs isn't about gift cards.
+ */
+export function settleOrderRefund({ cards, policy, ids }: Ports): EventHandler {
+  return async (event, effect) => {
+    if (!hasLegs(event)) return;
+    const refund = foreignData(event, orderRefunded);
+    const { orderId } = refund;
+    const received = legsOf(refund);
+    const keys = { orderIds: [orderId], cardsOfOrders: true };
+    await cards.update(contextOf(event, effect), keys, (book) => {
+      const known = book.legsOfOrder(orderId);
+      const legs = new Map(known.map((leg) => [keyOf(leg), leg]));
+      for (const leg of received) if (!legs.has(keyOf(leg))) legs.set(keyOf(leg), { ...leg, receivedAt: book.now });
+      const moment = { now: book.now, newId: ids };
+      const refunded: GiftCard[] = [];
+      for (const card of payingCards(book, orderId)) {
+        const applied = applyWaitingLegs(book, card, orderId, [...legs.values()], policy.expiryAccount, moment);
+        for (const leg of applied.legs) legs.set(keyOf(leg), leg);
+        if (applied.legs.length > 0) refunded.push(applied.card);
+      }
+      return accept(true, { cards: refunded, legs: [...legs.values()].filter((leg) => !known.includes(leg)) });
+    });
+  };
+}
+
+function hasLegs({ payload: { data } }: LoggedEvent): boolean {
+  const legs: unknown = data !== null && typeof data === 'object' && 'legs' in data ? data.legs : undefined;
+  return Array.isArray(legs) ? legs.length > 0 : legs !== undefined && legs !== null;
+}
+
+/** The legs of a refund, all of them waiting. Throws `InvalidAmount`. */
+function legsOf({ orderId, refundId, legs }: z.output<typeof orderRefunded>): readonly Omit<RefundLeg, 'receivedAt'>[] {
+  return legs.map(({ cardId = null, redemptionId = null, amount }, leg) => {
+    const { minor, currency } = readNewAmount(amount);
+    // A redemption names its card: the leg is that card's, whatever else it says.
+    const target = redemptionId === null ? { cardId, redemptionId } : { cardId: null, redemptionId };
+    return { orderId, refundId, leg, ...target, currency, amountMinor: minor, parkedMinor: minor };
+  });
+}
+
+const keyOf = ({ refundId, leg }: Pick<RefundLeg, 'refundId' | 'leg'>): string => `${leg} ${refundId}`;
+
+/** The cards that paid for an order. */
+function payingCards(book: GiftCardBook, orderId: string): readonly GiftCard[] {
+  const ids = new Set(book.redemptionsOfOrder(orderId).map(({ cardId }) => cardId));
+  return [...ids].map((id) => cardById(book, id));
+}

@@ -1,0 +1,21 @@
+import { commandContext, subjectOf } from '../shared/call.ts';
+import type { Handler } from '../shared/pipeline.ts';
+import { accept, reply } from './answers.ts';
+import { lookUp } from './card-lookup.ts';
+import type { giftCards } from './contract.ts';
+import type { GiftCardPorts } from './ports.ts';
+
+type Ports = Pick<GiftCardPorts, 'cards' | 'vault' | 'policy' | 'ids'>;
+
+/** Ends a card for good: who does it, why, and which account takes the remainder are recorded. */
+export function voidCard({ cards, ids, ...ports }: Ports): Handler<(typeof giftCards)['operations']['void']> {
+  return async (input, call) => {
+    const lookup = lookUp(ports, input);
+    const by = { adminId: input.adminId ?? subjectOf(call.principal), reason: input.reason, account: input.account };
+    const committed = await cards.update(commandContext(call), lookup.keys, (book) => {
+      const card = lookup.in(book).void(by, { now: book.now, newId: ids });
+      return accept(true, { cards: [card] });
+    });
+    return reply(committed);
+  };
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { command, context, personal } from '../shared/contract.ts';
+import { foreignId } from '../shared/schemas.ts';
+
+/** What a person may ask for about the data that is kept of him. */
+export const privacy = context({
+  name: 'privacy',
+  noun: 'Person',
+  operations: {
+    erase: command({
+      summary: 'Erase personal data of one person in every context',
+      input: z
+        .strictObject({ email: personal(z.email().max(254)).optional(), subjectId: foreignId.optional() })
+        .refine(({ email, subjectId }) => email !== undefined || subjectId !== undefined, {
+          message: 'give email or subjectId',
+          path: ['email'],
+        }),
+      output: z.object({ erased: z.record(z.string(), z.int()).describe('Records touched, by context') }),
+      errors: [],
+      idempotency: 'none',
+    }),
+  },
+  events: {},
+});

@@ -1,0 +1,124 @@
+import type { Call, Principal, Reply } from './call.ts';
+import type { ContextContract, InputOf, OperationDefinition, OutputOf } from './contract.ts';
+import { UnknownOperation } from './errors.ts';
+import type { CompiledOperation } from './pipeline.ts';
+import { positionTokens, type PositionTokens } from './position-tokens.ts';
+import { spell } from './spelling.ts';
+
+/** What a caller may say besides the input. */
+export interface CallOptions {
+  /** Chosen by the client where a command comes without one. */
+  readonly idempotencyKey?: string;
+  /** A `position` from an earlier answer: a query then sees that change. */
+  readonly after?: string;
+  readonly correlationId?: string;
+  readonly traceParent?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What an answer says about itself. */
+export interface AnswerMeta {
+  readonly correlationId: string;
+  /** Log position of the change, for `after`. */
+  readonly position?: string | undefined;
+  /** True when this is the answer to an earlier, identical command. */
+  readonly replayed?: boolean | undefined;
+  readonly nextCursor?: string | undefined;
+}
+
+/** Data together with what surrounds it. */
+export interface Answer<Data = unknown> {
+  readonly data: Data;
+  readonly message?: string | undefined;
+  readonly meta: AnswerMeta;
+}
+
+/** How one operation is called: with its data as result, or as an async iterable of items. */
+type Method<O extends OperationDefinition> = O['kind'] extends 'stream'
+  ? (input: InputOf<O>, options?: CallOptions) => AsyncIterable<OutputOf<O>>
+  : (input: InputOf<O>, options?: CallOptions) => Promise<OutputOf<O>>;
+
+/** The operations of one context. */
+export type ContextClient<C extends ContextContract> = {
+  readonly [V in keyof C['operations']]: Method<C['operations'][V]>;
+};
+
+/**
+ * The same calls whatever is in between: `client.GiftCard.redeem(input)`. Failures are thrown as the error classes of
+ * the contract. `call` and `stream` take an operation by its word and give what surrounds the data as well.
+ */
+export type Client<C extends readonly ContextContract[]> = {
+  readonly [K in C[number] as K['noun']]: ContextClient<K>;
+} & Caller;
+
+/** Calls by word, for code that learns only at run time what it calls. */
+export interface Caller {
+  call(word: string, input: unknown, options?: CallOptions): Promise<Answer>;
+  stream(word: string, input: unknown, options?: CallOptions): AsyncIterable<unknown>;
+}
+
+/** Builds a client on the two calls that a transport knows. Throws where two contracts share a noun. */
+export function clientOf<const C extends readonly ContextContract[]>(contracts: C, caller: Caller): Client<C> {
+  const client: { [noun: string]: unknown } = { call: caller.call, stream: caller.stream };
+  for (const contract of contracts) {
+    if (client[contract.noun] !== undefined) throw new Error(`Two contracts have the noun ${contract.noun}.`);
+    const methods: { [verb: string]: unknown } = {};
+    for (const [verb, { kind }] of Object.entries(contract.operations)) {
+      const { word } = spell(contract, verb);
+      methods[verb] =
+        kind === 'stream'
+          ? (input: unknown, options?: CallOptions) => caller.stream(word, input, options)
+          : async (input: unknown, options?: CallOptions) => (await caller.call(word, input, options)).data;
+    }
+    client[contract.noun] = methods;
+  }
+  return client as Client<C>;
+}
+
+/** Who calls in the same process, and where its ids come from. */
+export interface InProcessOptions {
+  readonly principal: Principal;
+  /** Makes correlation ids and idempotency keys. */
+  readonly newId: () => string;
+  readonly positions?: PositionTokens;
+}
+
+/** A client of operations in the same process. It never repeats a call: no answer is lost on the way. */
+export function inProcessClient<const C extends readonly ContextContract[]>(
+  contracts: C,
+  operations: ReadonlyMap<string, CompiledOperation>,
+  { principal, newId, positions = positionTokens('log') }: InProcessOptions,
+): Client<C> {
+  const find = (word: string): CompiledOperation => {
+    const operation = operations.get(word);
+    if (operation === undefined) throw new UnknownOperation(`There is no operation ${word}.`);
+    return operation;
+  };
+  const callOf = ({ definition }: CompiledOperation, options: CallOptions): Call => ({
+    principal,
+    correlationId: options.correlationId ?? newId(),
+    traceParent: options.traceParent,
+    idempotencyKey: options.idempotencyKey ?? (needsKey(definition) ? newId() : undefined),
+    after: options.after === undefined ? undefined : positions.parse(options.after),
+    signal: options.signal,
+  });
+  return clientOf(contracts, {
+    async call(word, input, options = {}) {
+      const operation = find(word);
+      const call = callOf(operation, options);
+      const reply = (await operation.invoke(input, call)) as Reply<unknown>;
+      const { data, message, position, replayed, nextCursor } = reply;
+      const token = position === undefined ? undefined : positions.format(position);
+      return { data, message, meta: { correlationId: call.correlationId, position: token, replayed, nextCursor } };
+    },
+    async *stream(word, input, options = {}) {
+      const operation = find(word);
+      yield* (await operation.invoke(input, callOf(operation, options))) as AsyncIterable<unknown>;
+    },
+  });
+}
+
+/** True for commands that are carried out once by their key. */
+export function needsKey(definition: OperationDefinition): boolean {
+  return definition.kind === 'command' && definition.idempotency === 'required';
+}

@@ -1,0 +1,63 @@
+import {
+  apiTokenHandlers,
+  apiTokens,
+  createAuthenticator,
+  createRoles,
+  createTokenUses,
+  forgetRevoked,
+  permissionManifest,
+} from '../application/access/index.ts';
+import type { ApiTokenRepository } from '../domain/access/api-token-repository.ts';
+import { tokenSecrets } from '../infrastructure/access/token-secrets.ts';
+import { createJwksVerifier } from '../infrastructure/jwt/jwks-verifier.ts';
+import { PostgresApiTokens } from '../infrastructure/postgres/postgres-api-tokens.ts';
+import type { Config } from './config.ts';
+import { contextModule, type ContextModule } from './context-module.ts';
+import { token, type Wiring } from './token.ts';
+import * as tokens from './tokens.ts';
+
+export const API_TOKENS = token<ContextModule>('api tokens');
+const REPOSITORY = token<ApiTokenRepository>('api token repository');
+
+/** Who may do what: API tokens, JSON Web Tokens, roles. */
+export function bindAccess(wiring: Wiring): void {
+  const { CONFIG, CONTRACTS, MANIFEST, ROLES, RESOURCES, LOGGER, AUTHENTICATOR } = tokens;
+  wiring.single(MANIFEST, [CONTRACTS], (contracts) => permissionManifest(contracts));
+  wiring.single(ROLES, [CONFIG, MANIFEST], ({ roles }, manifest) => createRoles(roles, manifest));
+  wiring.single(REPOSITORY, [tokens.QUERY_POOL, tokens.GROUP_COMMIT, RESOURCES], (pool, groupCommit, resources) => {
+    const repository = new PostgresApiTokens(pool, groupCommit('api-tokens'));
+    return resources.own('api tokens', repository, () => repository.close());
+  });
+  wiring.single(
+    AUTHENTICATOR,
+    [REPOSITORY, ROLES, MANIFEST, CONFIG, tokens.STATIC_TOKENS, RESOURCES, LOGGER, tokens.EVENT_LOG],
+    (repository, roles, manifest, config, staticTokens, resources, logger, log) => {
+      const uses = createTokenUses(repository);
+      const onError = (error: unknown): void => logger.warn('uses of API tokens were not stored', { error });
+      resources.every('token uses', 5_000, uses.flush, onError);
+      const jwt = jwtOf(config);
+      const authenticator = createAuthenticator({
+        ...{ tokens: { repository, secrets: tokenSecrets }, uses, roles, manifest, staticTokens, now: Date.now },
+        ...(jwt && { jwt }),
+        ...(config.anonymousPermissions && { anonymousPermissions: config.anonymousPermissions }),
+      });
+      const revoked = log.live(forgetRevoked(authenticator), { filter: { types: ['api_token.revoked'] } });
+      resources.own('revocations', revoked, () => revoked.close());
+      return authenticator;
+    },
+  );
+  wiring.single(
+    API_TOKENS,
+    [REPOSITORY, tokens.SEALER, ROLES, MANIFEST, AUTHENTICATOR],
+    (repository, sealer, roles, manifest, { forget }) =>
+      contextModule(
+        apiTokens,
+        apiTokenHandlers({ repository, secrets: tokenSecrets, sealer, roles, manifest, forget }),
+      ),
+  );
+}
+
+function jwtOf({ jwksUrl, jwtIssuer, jwtAudience }: Config) {
+  if (jwksUrl === undefined || jwtIssuer === undefined || jwtAudience === undefined) return undefined;
+  return { verifier: createJwksVerifier({ keys: new URL(jwksUrl), issuer: jwtIssuer, audience: jwtAudience }) };
+}

@@ -1,0 +1,56 @@
+import { apiTokens } from '../application/access/index.ts';
+import { events } from '../application/events/contract.ts';
+import { eventHandlers } from '../application/events/index.ts';
+import { giftCards } from '../application/gift-cards/index.ts';
+import { jobHandlers, jobs } from '../application/jobs/index.ts';
+import { privacy, privacyHandlers } from '../application/privacy/index.ts';
+import type { ContextContract } from '../application/shared/contract.ts';
+import type { CompiledOperation } from '../application/shared/pipeline.ts';
+import { API_TOKENS, bindAccess } from './access-module.ts';
+import { contextModule } from './context-module.ts';
+import { bindFrame } from './frame-module.ts';
+import { bindGiftCards, GIFT_CARDS } from './gift-cards-module.ts';
+import { Wiring } from './token.ts';
+import * as tokens from './tokens.ts';
+
+/** Every contract that this application speaks; a context is mounted by a line here and its module below. */
+export const APPLICATION_CONTRACTS = [giftCards, apiTokens, events, jobs, privacy] as const;
+
+/** Types that no foreign event may have. */
+export const OWN_EVENT_TYPES: ReadonlySet<string> = new Set([
+  'job.requested',
+  ...APPLICATION_CONTRACTS.flatMap((contract: ContextContract) => Object.keys(contract.events)),
+]);
+
+/** Wires the application; what is given from outside is bound by the caller before anything is asked for. */
+export function createWiring(): Wiring {
+  const wiring = new Wiring();
+  wiring.value(tokens.CONTRACTS, APPLICATION_CONTRACTS);
+  bindFrame(wiring);
+  bindAccess(wiring);
+  bindGiftCards(wiring);
+  wiring.single(
+    tokens.MODULES,
+    [GIFT_CARDS, API_TOKENS, tokens.EVENT_LOG, tokens.EVENT_SEALS, tokens.JOB_QUEUE],
+    (giftCardsModule, apiTokensModule, log, seals, queue) => {
+      const business = [giftCardsModule, apiTokensModule];
+      return [
+        ...business,
+        contextModule(events, eventHandlers({ log, seals, ownTypes: OWN_EVENT_TYPES })),
+        contextModule(jobs, jobHandlers(queue)),
+        contextModule(privacy, privacyHandlers(business.flatMap(({ erasers }) => erasers))),
+      ];
+    },
+  );
+  wiring.single(tokens.OPERATIONS, [tokens.MODULES, tokens.HOOKS], (modules, hooks) => {
+    const operations = new Map<string, CompiledOperation>();
+    for (const module of modules) {
+      for (const [word, operation] of module.compile(hooks)) {
+        if (operations.has(word)) throw new TypeError(`Two contexts have the operation ${word}.`);
+        operations.set(word, operation);
+      }
+    }
+    return operations;
+  });
+  return wiring;
+}

@@ -1,0 +1,134 @@
+import { hkdfSync } from 'node:crypto';
+import { createRateLimits } from '../infrastructure/rate-limit/rate-limits.ts';
+import { SlidingWindows } from '../infrastructure/rate-limit/sliding-windows.ts';
+import { postgresJobQueue } from '../infrastructure/jobs/postgres-job-queue.ts';
+import { PostgresEventLog } from '../infrastructure/postgres/event-log.ts';
+import { PostgresEventSeals } from '../infrastructure/postgres/event-seals.ts';
+import type { GroupCommitOptions } from '../infrastructure/postgres/group-commit.ts';
+import { LogWakeup } from '../infrastructure/postgres/log-wakeup.ts';
+import { createCommandPool, createPool } from '../infrastructure/postgres/pools.ts';
+import { createPostgresRateCounters } from '../infrastructure/postgres/postgres-rate-counters.ts';
+import { uuidHash } from '../infrastructure/system/keyed-hash.ts';
+import { createSealer } from '../infrastructure/system/sealer.ts';
+import { uuidv7 } from '../infrastructure/system/uuid.ts';
+import { observeOperations } from '../infrastructure/telemetry/observe-operations.ts';
+import { openTelemetryTracer } from '../infrastructure/telemetry/opentelemetry-tracing.ts';
+import { createPrometheusMetrics } from '../infrastructure/telemetry/prometheus-metrics.ts';
+import * as tokens from './tokens.ts';
+import type { Wiring } from './token.ts';
+import { VERSION } from './version.ts';
+
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+/** A caller may use so many operations to their full limits at the same time. */
+const OPERATIONS_AT_ONCE = 5;
+/** Transactions at a time on the common path of group commit; the other connections wait for rows held by others. */
+const BATCHES = 2;
+
+/** How the connections of one process are shared out. */
+export function shareOut(total: number): {
+  readonly commands: number;
+  readonly queries: number;
+  readonly jobs: number;
+} {
+  const jobs = Math.max(3, Math.floor(total / 6));
+  const commands = Math.max(BATCHES + 1, Math.floor((total - jobs) / 2));
+  return { commands, jobs, queries: Math.max(1, total - jobs - commands) };
+}
+
+/** Binds what every context stands on: pools, log, jobs, metrics, secrets, rate limits, the pipeline's hooks. */
+export function bindFrame(wiring: Wiring): void {
+  bindStorage(wiring);
+  wiring.single(tokens.METRICS, [], () => createPrometheusMetrics({ version: VERSION }));
+  wiring.single(tokens.TRACER, [], openTelemetryTracer);
+  wiring.single(tokens.SEALER, [tokens.PEPPERS], createSealer);
+  // The oldest pepper: a new one in front leaves the receipts of the last hours valid.
+  wiring.single(tokens.HASH, [tokens.PEPPERS], (peppers) => {
+    const oldest = peppers.at(-1);
+    if (oldest === undefined) throw new TypeError('At least one pepper is needed.');
+    return uuidHash(new Uint8Array(hkdfSync('sha256', oldest.secret, '', 'portolan receipts', 32)));
+  });
+  wiring.single(
+    tokens.COUNTERS,
+    [tokens.QUERY_POOL, tokens.HASH, tokens.RESOURCES, tokens.LOGGER],
+    (pool, hash, resources, logger) => {
+      const counters = new SlidingWindows({ shared: createPostgresRateCounters(pool, hash) });
+      const onError = (error: unknown): void => logger.warn('rate counters were not merged', { error });
+      resources.every('rate counters', 1_000, () => counters.merge(), onError);
+      return counters;
+    },
+  );
+  wiring.single(tokens.RATE_LIMITS, [tokens.COUNTERS, tokens.CONFIG], (counters, { rateLimitPerMinute }) => {
+    const max = rateLimitPerMinute ?? NO_LIMIT;
+    const caller = { max: Math.min(NO_LIMIT, max * OPERATIONS_AT_ONCE) };
+    return createRateLimits({ counters, now: Date.now, defaults: { operation: { max }, caller } });
+  });
+  wiring.single(
+    tokens.HOOKS,
+    [tokens.HASH, tokens.RATE_LIMITS, tokens.EVENT_LOG, tokens.METRICS, tokens.TRACER],
+    (hash, limits, log, metrics, tracer) => ({
+      hash,
+      limit: limits.limit,
+      reached: (position, signal) => log.reached(position, signal),
+      observe: observeOperations(metrics, tracer),
+    }),
+  );
+}
+
+function bindStorage(wiring: Wiring): void {
+  const { CONFIG, DATABASE, LOGGER, RESOURCES } = tokens;
+  const pool = (kind: 'commands' | 'queries' | 'jobs', create: typeof createPool) =>
+    [
+      [CONFIG, DATABASE, LOGGER, RESOURCES],
+      (...[config, database, logger, resources]: Parameters<PoolFactory>) => {
+        const onError = (error: Error): void => logger.warn('a database connection broke', { error, pool: kind });
+        const max = shareOut(config.databasePoolMax)[kind];
+        const made = create({ connectionString: database.applicationUrl, max, onError });
+        return resources.own(`${kind} pool`, made, () => made.end());
+      },
+    ] as const;
+  wiring.single(tokens.COMMAND_POOL, ...pool('commands', createCommandPool));
+  wiring.single(tokens.QUERY_POOL, ...pool('queries', createPool));
+  wiring.single(tokens.JOB_POOL, ...pool('jobs', createPool));
+  wiring.single(tokens.WAKEUP, [DATABASE, LOGGER, RESOURCES], ({ applicationUrl }, logger, resources) => {
+    const onError = (error: unknown): void => logger.warn('the listening connection broke', { error });
+    const wakeup = new LogWakeup({ connection: { connectionString: applicationUrl }, onError });
+    return resources.own('log wake-up', wakeup, () => wakeup.close());
+  });
+  wiring.single(
+    tokens.EVENT_LOG,
+    [tokens.QUERY_POOL, tokens.WAKEUP, LOGGER, RESOURCES],
+    (queries, wakeup, logger, resources) => {
+      const onError = (error: unknown): void => logger.warn('reading the event log failed', { error });
+      const log = new PostgresEventLog({ pool: queries, wakeup, onError });
+      return resources.own('event log', log, () => log.close());
+    },
+  );
+  wiring.single(tokens.EVENT_SEALS, [tokens.QUERY_POOL, tokens.EVENT_LOG, LOGGER], (queries, log, logger) => {
+    const onError = (error: unknown): void => logger.warn('sealing the event log failed', { error });
+    return new PostgresEventSeals({ pool: queries, log, onError });
+  });
+  wiring.single(tokens.JOB_QUEUE, [tokens.JOB_POOL, LOGGER], (jobs, logger) =>
+    postgresJobQueue({ pool: jobs, onFault: (error) => logger.warn('the job queue met a fault', { error }) }),
+  );
+  wiring.single(
+    tokens.GROUP_COMMIT,
+    [tokens.COMMAND_POOL, tokens.WAKEUP, tokens.METRICS, CONFIG],
+    (commands, wakeup, metrics, config) =>
+      (repository): GroupCommitOptions => ({
+        pool: commands,
+        newId: uuidv7,
+        committed: () => wakeup.committed(),
+        observe: ({ size }) => metrics.committed(repository, size),
+        maxBatches: BATCHES,
+        maxLanes: shareOut(config.databasePoolMax).commands - BATCHES,
+        deadlineMs: config.requestTimeoutMs,
+      }),
+  );
+}
+
+type PoolFactory = (
+  config: NonNullable<(typeof tokens.CONFIG)['type']>,
+  database: tokens.DatabaseUrls,
+  logger: NonNullable<(typeof tokens.LOGGER)['type']>,
+  resources: NonNullable<(typeof tokens.RESOURCES)['type']>,
+) => unknown;

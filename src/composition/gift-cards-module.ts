@@ -1,0 +1,96 @@
+import { createHmac, randomFillSync } from 'node:crypto';
+import {
+  erasePerson,
+  GIFT_CARD_ERRORS,
+  GIFT_CARD_SCHEDULES,
+  giftCardConsumers,
+  giftCardHandlers,
+  giftCardJobs,
+  giftCards,
+  type GiftCardPolicy,
+  type GiftCardPorts,
+} from '../application/gift-cards/index.ts';
+import { DEFAULT_CODE_FORMAT } from '../domain/gift-cards/code.ts';
+import { createLogMailer } from '../infrastructure/log/log-mailer.ts';
+import { PostgresBulkIssuer } from '../infrastructure/postgres/postgres-bulk-issuer.ts';
+import { PostgresGiftCardReader } from '../infrastructure/postgres/postgres-gift-card-reader.ts';
+import { PostgresGiftCards } from '../infrastructure/postgres/postgres-gift-cards.ts';
+import { PostgresRecipientEraser } from '../infrastructure/postgres/postgres-recipient-eraser.ts';
+import { createGuessGuard } from '../infrastructure/rate-limit/guess-guard.ts';
+import { createSmtpMailer } from '../infrastructure/smtp/smtp-mailer.ts';
+import { createCodeVault } from '../infrastructure/system/code-vault.ts';
+import { uuidv7 } from '../infrastructure/system/uuid.ts';
+import type { Config } from './config.ts';
+import { contextModule, type ContextModule } from './context-module.ts';
+import { token, type Wiring } from './token.ts';
+import * as tokens from './tokens.ts';
+
+export const GIFT_CARD_PORTS = token<GiftCardPorts>('gift card ports');
+export const GIFT_CARDS = token<ContextModule>('gift cards');
+
+const DAY_MS = 24 * 3_600_000;
+
+/** Gift cards on PostgreSQL. */
+export function bindGiftCards(wiring: Wiring): void {
+  const { QUERY_POOL, GROUP_COMMIT, COUNTERS, SEALER, PEPPERS, CONFIG, LOGGER, RESOURCES, WAKEUP } = tokens;
+  wiring.single(
+    GIFT_CARD_PORTS,
+    [QUERY_POOL, GROUP_COMMIT, COUNTERS, SEALER, PEPPERS, CONFIG, LOGGER, RESOURCES, WAKEUP],
+    (pool, groupCommit, counters, sealer, peppers, config, logger, resources, wakeup): GiftCardPorts => {
+      const cards = new PostgresGiftCards(GIFT_CARD_ERRORS, groupCommit('gift-cards'));
+      return {
+        cards: resources.own('gift cards', cards, () => cards.close()),
+        reader: new PostgresGiftCardReader(pool),
+        bulk: new PostgresBulkIssuer(pool, uuidv7, () => wakeup.committed()),
+        eraser: new PostgresRecipientEraser(pool),
+        vault: createCodeVault(peppers),
+        sealer,
+        guard: createGuessGuard({
+          counters,
+          now: Date.now,
+          client: { max: config.guessLimitPerMinute },
+          total: { max: config.guessLimitTotalPerMinute },
+        }),
+        mailer: mailerOf(config, logger, resources),
+        policy: policyOf(config),
+        ids: uuidv7,
+        randomBytes: (count) => randomFillSync(new Uint8Array(count)),
+        hmacSha256: (key, data) => createHmac('sha256', key).update(data).digest(),
+      };
+    },
+  );
+  wiring.single(GIFT_CARDS, [GIFT_CARD_PORTS], (ports) =>
+    contextModule(giftCards, giftCardHandlers(ports), {
+      consumers: giftCardConsumers(ports),
+      jobs: giftCardJobs(ports),
+      schedules: GIFT_CARD_SCHEDULES,
+      erasers: [{ context: giftCards.name, erase: erasePerson(ports) }],
+    }),
+  );
+}
+
+function mailerOf(
+  config: Config,
+  logger: NonNullable<(typeof tokens.LOGGER)['type']>,
+  resources: NonNullable<(typeof tokens.RESOURCES)['type']>,
+) {
+  if (config.smtpUrl === undefined || config.mailFrom === undefined) return createLogMailer(logger);
+  const mailer = createSmtpMailer({ url: config.smtpUrl, from: config.mailFrom });
+  return resources.own('mailer', mailer, () => mailer.close());
+}
+
+/** The policy that the configuration states. */
+export function policyOf(config: Config): GiftCardPolicy {
+  const [length = DEFAULT_CODE_FORMAT.length] = config.giftCardCodeLengths;
+  const days = config.giftCardExpiryDays;
+  return {
+    expiry: (now) => (days === null ? null : new Date(now.getTime() + days * DAY_MS)),
+    expiryAccount: config.giftCardExpiryAccount,
+    cancelMarkSeconds: config.giftCardCancelMarkHours * 3600,
+    codeFormat: { prefix: config.giftCardCodePrefix, length },
+    codeLengths: config.giftCardCodeLengths,
+    batchCodesSeconds: config.giftCardBatchCodesHours * 3600,
+    bulkInlineMax: 1000,
+    bulkChunk: 10_000,
+  };
+}

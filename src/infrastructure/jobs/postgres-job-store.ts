@@ -1,0 +1,236 @@
+import type { ClientBase, Pool, QueryResult, QueryResultRow } from 'pg';
+import type { Job, JobFilter, JobState, JobStatistics } from '../../application/shared/job-queue.ts';
+import { lostWorker } from './failure-summary.ts';
+import type { JobQueueSettings } from './job-settings.ts';
+import { claimKey } from './job-store.ts';
+import type { Claim, ClaimedJob, ClaimSlot, JobNews, JobStore, PreparedJob, Settlement } from './job-store.ts';
+import { PostgresJobDepths } from './postgres-job-depths.ts';
+import { jobOfRow } from './postgres-job-row.ts';
+import type { JobRow } from './postgres-job-row.ts';
+import { PostgresJobSignals } from './postgres-job-signals.ts';
+import * as sql from './postgres-job-sql.ts';
+
+/** Rows that one statement of the housekeeping changes. */
+const sweepSize = 1_000;
+const deadlockDetected = '40P01';
+const uniqueViolation = '23505';
+
+/** Jobs in the schema `jobs` of a PostgreSQL database. */
+export class PostgresJobStore implements JobStore {
+  readonly news: JobNews;
+  readonly #pool: Pool;
+  readonly #depths: PostgresJobDepths;
+  readonly #signals: PostgresJobSignals;
+
+  constructor(pool: Pool, settings: JobQueueSettings, onFault: (error: unknown) => void) {
+    this.#pool = pool;
+    this.#depths = new PostgresJobDepths(settings);
+    this.#signals = new PostgresJobSignals(pool, onFault);
+    this.news = this.#signals;
+  }
+
+  insert(jobs: readonly PreparedJob[]): Promise<ReadonlySet<string>> {
+    return again(deadlockDetected, () => this.#insert(this.#pool, jobs, 'jobs-insert'));
+  }
+
+  /** The same on the caller's connection, and so in the caller's transaction. */
+  insertWithin(client: ClientBase, jobs: readonly PreparedJob[]): Promise<ReadonlySet<string>> {
+    return this.#insert(client, jobs, undefined);
+  }
+
+  async find(id: string): Promise<Job | undefined> {
+    const { rows } = await this.#query<JobRow>(sql.findSql, [id]);
+    return rows.map(jobOfRow)[0];
+  }
+
+  async list({ type, state, tenant, cursor }: JobFilter, limit: number) {
+    const { rows } = await this.#query<JobRow>(sql.listSql, [type, state, tenant, cursor, limit + 1]);
+    const page = rows.slice(0, limit);
+    return { jobs: page.map(jobOfRow), nextCursor: rows.length > limit ? page.at(-1)?.number : undefined };
+  }
+
+  async cancel(id: string): Promise<{ readonly state: JobState; readonly changed: boolean } | undefined> {
+    const { rows } = await this.#query<{ state: JobState }>(sql.cancelSql, [id]);
+    if (rows[0] !== undefined) return { state: rows[0].state, changed: true };
+    const job = await this.find(id);
+    return job && { state: job.state, changed: false };
+  }
+
+  async redrive(id: string): Promise<string | undefined> {
+    const { rows } = await this.#query<{ type: string }>(sql.redriveSql, [id]);
+    return rows[0]?.type;
+  }
+
+  async statistics(): Promise<readonly JobStatistics[]> {
+    type Row = { type: string; state: JobState; jobs: number; oldest_ms: number };
+    const { rows } = await this.#query<Row>(sql.statisticsSql, []);
+    return [...Map.groupBy(rows, ({ type }) => type)].map(([type, states]) => {
+      const counts = { scheduled: 0, queued: 0, running: 0, completed: 0, cancelled: 0, dead: 0 };
+      for (const { state, jobs } of states) counts[state] = jobs;
+      const waiting = states.filter(({ state }) => state === 'queued' || state === 'scheduled');
+      return { type, counts, oldestWaitingMs: Math.max(0, ...waiting.map((row) => row.oldest_ms)) };
+    });
+  }
+
+  async purge(olderThanMs: number, states: readonly JobState[]): Promise<number> {
+    return this.#sweep((size) => this.#query(sql.purgeSql, [olderThanMs, states, size]));
+  }
+
+  async claim(slots: readonly ClaimSlot[], limit: number, worker: string): Promise<readonly ClaimedJob[]> {
+    const values = [
+      slots.map(({ type }) => type),
+      slots.map(({ free }) => free),
+      slots.map(({ maxAttempts }) => maxAttempts),
+      slots.map(({ leaseMs }) => leaseMs),
+      limit,
+      worker,
+    ];
+    const { rows } = await again(uniqueViolation, () => this.#hot<JobRow>('claim', sql.claimSql, values));
+    return rows.map((row) => ({ id: row.id, claim: row.claim, job: jobOfRow(row) }));
+  }
+
+  async extendLeases(leases: readonly (Claim & { leaseMs: number })[]): Promise<ReadonlyMap<string, boolean>> {
+    const ordered = leases.toSorted(byId);
+    const { rows } = await this.#hot<Claim & { cancel_requested: boolean }>('heartbeat', sql.extendLeasesSql, [
+      ordered.map(({ id }) => id),
+      ordered.map(({ claim }) => claim),
+      ordered.map(({ leaseMs }) => leaseMs),
+    ]);
+    return new Map(rows.map((row) => [claimKey(row), row.cancel_requested]));
+  }
+
+  async settle(settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
+    const ordered = settlements.toSorted(byId);
+    const { rows } = await this.#hot<Claim>('settle', sql.settleSql, [
+      ordered.map(({ id }) => id),
+      ordered.map(({ claim }) => claim),
+      ordered.map(({ state }) => state),
+      ordered.map(({ delayMs }) => delayMs),
+      ordered.map(({ refund }) => refund),
+      ordered.map(({ result }) => result),
+      ordered.map(({ failure }) => failure && JSON.stringify(failure)),
+    ]);
+    return new Set(rows.map(claimKey));
+  }
+
+  async saveProgress({ id, claim }: Claim, done: number, total: number | undefined, note: string | undefined) {
+    const { rowCount } = await this.#hot('progress', sql.saveProgressSql, [id, claim, done, total, note]);
+    return rowCount === 1;
+  }
+
+  async saveCheckpoint({ id, claim }: Claim, state: string): Promise<boolean> {
+    const { rowCount } = await this.#hot('checkpoint', sql.saveCheckpointSql, [id, claim, state]);
+    return rowCount === 1;
+  }
+
+  async maintain(types: readonly string[]): Promise<number> {
+    await this.#sweep((size) => this.#query(sql.queueDueSql, [types, size]));
+    await this.#query(sql.rescueSql, [types, JSON.stringify(lostWorker)]);
+    const { rows } = await this.#query<{ in_ms: number | null }>(sql.nextDueSql, [types]);
+    return rows[0]?.in_ms ?? Infinity;
+  }
+
+  async openSchedule(name: string, cron: string, timezone: string): Promise<void> {
+    await this.#query(sql.openScheduleSql, [name, cron, timezone]);
+  }
+
+  async scheduleClock(names: readonly string[]) {
+    type Row = { now: Date; name: string | null; last_tick: Date };
+    const { rows } = await this.#query<Row>(sql.scheduleClockSql, [names]);
+    const lastTicks = new Map<string, Date>();
+    for (const { name, last_tick: lastTick } of rows) if (name !== null) lastTicks.set(name, lastTick);
+    return { now: rows[0]?.now ?? new Date(), lastTicks };
+  }
+
+  async tick(name: string, tick: Date, job: PreparedJob): Promise<boolean> {
+    const client = await this.#pool.connect();
+    let broken = false;
+    try {
+      await client.query('BEGIN');
+      const { rowCount } = await client.query(sql.tickSql, [name, tick]);
+      if (rowCount === 1) await this.insertWithin(client, [job]);
+      await client.query('COMMIT');
+      return rowCount === 1;
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => (broken = true));
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  listen(listener: JobNews): void {
+    this.#signals.listen(listener);
+  }
+
+  close(): Promise<void> {
+    return this.#signals.close();
+  }
+
+  async #insert(client: Pool | ClientBase, jobs: readonly PreparedJob[], name: string | undefined) {
+    await this.#depths.requireRoom(client, jobs);
+    const { rows } = await client.query<{ id: string }>({
+      ...(name !== undefined && { name }),
+      text: sql.insertSql,
+      values: columnsOf(jobs),
+    });
+    const fresh = new Set(rows.map(({ id }) => id));
+    this.#depths.added(jobs.filter(({ id }) => fresh.has(id)));
+    return fresh;
+  }
+
+  /** Planned each time, by what is in the table now. */
+  #query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<Row>> {
+    return this.#pool.query<Row>({ text, values });
+  }
+
+  /** Prepared once for each connection. */
+  #hot<Row extends QueryResultRow>(name: string, text: string, values: unknown[]): Promise<QueryResult<Row>> {
+    return this.#pool.query<Row>({ name: `jobs-${name}`, text, values });
+  }
+
+  /** Repeats a bounded statement until it finds less than it may change; answers with the number of rows. */
+  async #sweep(statement: (size: number) => Promise<QueryResult>): Promise<number> {
+    let changed = 0;
+    for (;;) {
+      const { rowCount } = await statement(sweepSize);
+      changed += rowCount ?? 0;
+      if ((rowCount ?? 0) < sweepSize) return changed;
+    }
+  }
+}
+
+/** The order in which rows are locked. */
+function byId(a: Claim, b: Claim): number {
+  return a.id < b.id ? -1 : 1;
+}
+
+/** Repeats a statement that lost a race against another one, which is what this SQLSTATE says. */
+async function again<Result>(code: string, statement: () => Promise<Result>, attempts = 5): Promise<Result> {
+  try {
+    return await statement();
+  } catch (error) {
+    const isRace = error instanceof Error && 'code' in error && error.code === code;
+    if (!isRace || attempts === 1) throw error;
+    return again(code, statement, attempts - 1);
+  }
+}
+
+/** The first thirteen parameters of the insert, one array for each column. */
+function columnsOf(jobs: readonly PreparedJob[]): unknown[] {
+  return [
+    jobs.map(({ id }) => id),
+    jobs.map(({ tenant }) => tenant),
+    jobs.map(({ type }) => type),
+    jobs.map(({ payload }) => payload),
+    jobs.map(({ priority }) => priority),
+    jobs.map(({ headStartMs }) => headStartMs),
+    jobs.map(({ runAt }) => runAt),
+    jobs.map(({ delayMs }) => delayMs),
+    jobs.map(({ retries }) => retries && JSON.stringify(retries)),
+    jobs.map(({ concurrencyKey }) => concurrencyKey),
+    jobs.map(({ actor }) => actor),
+    jobs.map(({ correlationId }) => correlationId),
+    jobs.map(({ traceParent }) => traceParent),
+  ];
+}

@@ -1,0 +1,136 @@
+import type { Pool, PoolClient } from 'pg';
+import type { EventHandler, LoggedEvent } from '../../application/shared/event-log.ts';
+import type { ConsumerStore, Lease } from './consumer-store.ts';
+import { LeaseLost } from './consumer-store.ts';
+import { decodeEvent, readCells } from './event-rows.ts';
+import { inTransaction } from './log-transaction.ts';
+import { isConnectionLost } from './statement.ts';
+
+/** A try that failed by the handler's doing; `event` is the one whose handler rejected, where that is known. */
+export class TryFailed extends Error {
+  readonly event: LoggedEvent | undefined;
+
+  constructor(event: LoggedEvent | undefined, cause: unknown) {
+    super('An event could not be handled.', { cause });
+    this.event = event;
+  }
+}
+
+/** The server ends a transaction that its handler seems to have forgotten this much later than we would. */
+const SERVER_GRACE_MS = 5_000;
+
+/** Runs a consumer's handler in transactions that its checkpoint shares. */
+export class ConsumerTransaction {
+  readonly #pool: Pool;
+  readonly #store: ConsumerStore;
+  readonly #handler: EventHandler;
+  readonly #handlerMs: number;
+  readonly #closing: AbortSignal;
+  readonly #cancelling: AbortSignal;
+
+  /**
+   * @param handlerMs how long the handler may take for one event
+   * @param closing ends a batch after the event at hand
+   * @param cancelling ends the event at hand
+   */
+  constructor(
+    pool: Pool,
+    store: ConsumerStore,
+    handler: EventHandler,
+    handlerMs: number,
+    [closing, cancelling]: readonly [closing: AbortSignal, cancelling: AbortSignal],
+  ) {
+    this.#pool = pool;
+    this.#store = store;
+    this.#handler = handler;
+    this.#handlerMs = handlerMs;
+    this.#closing = closing;
+    this.#cancelling = cancelling;
+  }
+
+  /**
+   * Handles events and moves the lease's position, to `end` when all of them are done. Rejects with `TryFailed` when
+   * the handler is to blame, with `LeaseLost`, or with what is wrong with the database; then nothing is stored.
+   */
+  async handle(lease: Lease, events: readonly LoggedEvent[], end: bigint): Promise<void> {
+    lease.position = await this.#run(lease, async (client, abort) => {
+      const handled = await this.#store.consumed(
+        client,
+        events.map(({ eventId }) => eventId),
+      );
+      let done = 0;
+      for (const event of events) {
+        if (this.#closing.aborted) break;
+        if (!handled.has(event.eventId)) await this.#call(event, client, abort);
+        done += 1;
+      }
+      const position = done === events.length ? end : (events[done - 1]?.position ?? lease.position);
+      const ids = events.slice(0, done).map(({ eventId }) => eventId);
+      await blamed(events.length === 1 ? events[0] : undefined, this.#store.checkpoint(client, position, ids));
+      return position;
+    });
+  }
+
+  /** Handles a dead event once more. Rejects as `handle` does. */
+  async redrive(lease: Lease, eventId: string): Promise<void> {
+    await this.#run(lease, async (client, abort) => {
+      const position = await this.#store.positionOfDead(client, eventId);
+      if (position === undefined) return;
+      const { rows } = await readCells(client, { after: position - 1n, upTo: position, limit: 1 });
+      if (rows[0] === undefined) throw new TryFailed(undefined, new Error('The event is no longer in the log.'));
+      const event = decodeEvent(rows[0]);
+      const handled = await this.#store.consumed(client, [eventId]);
+      if (!handled.has(eventId)) await this.#call(event, client, abort);
+      await blamed(event, this.#store.revive(client, eventId));
+    });
+  }
+
+  /** Locks the lease first; so no two transactions of one consumer overlap. */
+  async #run<Result>(
+    lease: Lease,
+    work: (client: PoolClient, abort: AbortController) => Promise<Result>,
+  ): Promise<Result> {
+    const abort = new AbortController();
+    const cancel = (): void => abort.abort(new Error('The consumer is stopping.'));
+    this.#cancelling.addEventListener('abort', cancel);
+    const limits = { statementMs: this.#handlerMs, idleMs: this.#handlerMs + SERVER_GRACE_MS };
+    const locked = async (client: PoolClient): Promise<Result> => {
+      await this.#store.lock(client, lease);
+      return work(client, abort);
+    };
+    try {
+      return await inTransaction(this.#pool, limits, locked, abort);
+    } finally {
+      this.#cancelling.removeEventListener('abort', cancel);
+    }
+  }
+
+  /** Calls the handler, for a limited time; a handler that goes on after that finds its connection closed. */
+  async #call(event: LoggedEvent, client: PoolClient, abort: AbortController): Promise<void> {
+    const late = (): void => abort.abort(new Error(`The handler took longer than ${this.#handlerMs} ms.`));
+    const timer = setTimeout(late, this.#handlerMs);
+    const { signal } = abort;
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const stop = (): void => reject(signal.reason);
+    signal.addEventListener('abort', stop);
+    try {
+      await Promise.race([aborted, this.#handler(event, { unit: client, signal })]);
+    } catch (error) {
+      if (signal.aborted && isConnectionLost(signal.reason)) throw signal.reason;
+      throw new TryFailed(event, error);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+    }
+  }
+}
+
+/** A statement after the handler fails because of it, say in a transaction that it has spoilt, unless nobody answers. */
+async function blamed(event: LoggedEvent | undefined, statement: Promise<void>): Promise<void> {
+  try {
+    await statement;
+  } catch (error) {
+    if (error instanceof LeaseLost || isConnectionLost(error)) throw error;
+    throw new TryFailed(event, error);
+  }
+}

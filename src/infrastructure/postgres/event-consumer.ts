@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import type { Pool } from 'pg';
+import { DomainError } from '../../domain/shared/domain-error.ts';
+import { ERROR_TABLE } from '../../application/shared/error-table.ts';
+import type { EventPage, ExclusiveConsumer, LoggedEvent, Running } from '../../application/shared/event-log.ts';
+import { backoffMs, pause } from '../system/pause.ts';
+import { ConsumerStore, LeaseLost } from './consumer-store.ts';
+import type { Lease } from './consumer-store.ts';
+import { ConsumerTransaction, TryFailed } from './consumer-transaction.ts';
+import type { LogTail } from './log-tail.ts';
+
+/** Times in milliseconds, and sizes, of every exclusive consumer. */
+export interface ConsumerSettings {
+  /** How long a holder that has died keeps others away; renewed three times in that time. */
+  readonly leaseMs: number;
+  /** Between looks of an instance that waits for the lease. */
+  readonly claimMs: number;
+  /** How long a handler may take for one event; then the try has failed. */
+  readonly handlerMs: number;
+  /** How long `close` waits for a handler before it aborts the handler's signal. */
+  readonly graceMs: number;
+  /** Wait after a failed try: doubles from the first to the longest. */
+  readonly retryMs: readonly [firstMs: number, longestMs: number];
+  /** Events handled in one transaction. */
+  readonly batch: number;
+}
+
+export const CONSUMER_SETTINGS: ConsumerSettings = {
+  leaseMs: 3_000,
+  claimMs: 500,
+  handlerMs: 30_000,
+  graceMs: 5_000,
+  retryMs: [100, 30_000],
+  batch: 100,
+};
+
+const DEFAULT_MAX_ATTEMPTS = 10;
+
+/** After errors that are not the handler's. */
+const RECOVERY_MS = [50, 2_000] as const;
+
+/** What all consumers of a process share. */
+export interface ConsumerHost {
+  readonly pool: Pool;
+  readonly tail: LogTail;
+  readonly settings: ConsumerSettings;
+  /** Told of every failed try and of trouble with the database; both are dealt with. */
+  readonly onError: (error: unknown) => void;
+  /** Called after each commit, because a handler may have appended events. */
+  readonly onCommitted: () => void;
+}
+
+/** Acts on events under one name, on one instance of the cluster at a time. */
+export class EventConsumer implements Running {
+  readonly #host: ConsumerHost;
+  readonly #consumer: ExclusiveConsumer;
+  readonly #store: ConsumerStore;
+  readonly #transaction: ConsumerTransaction;
+  readonly #closing = new AbortController();
+  readonly #cancelling = new AbortController();
+  readonly #run: Promise<void>;
+  #renewAt = 0;
+
+  constructor(host: ConsumerHost, consumer: ExclusiveConsumer) {
+    this.#host = host;
+    this.#consumer = consumer;
+    const { leaseMs, handlerMs } = host.settings;
+    this.#store = new ConsumerStore(host.pool, consumer.name, randomUUID(), leaseMs);
+    const signals = [this.#closing.signal, this.#cancelling.signal] as const;
+    this.#transaction = new ConsumerTransaction(host.pool, this.#store, consumer.handle, handlerMs, signals);
+    this.#run = this.#runUntilClosed();
+  }
+
+  /** Lets the event at hand be finished, then gives the lease back. Can be called again. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const timer = setTimeout(() => this.#cancelling.abort(), this.#host.settings.graceMs);
+    await this.#run;
+    clearTimeout(timer);
+  }
+
+  get #closed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  async #runUntilClosed(): Promise<void> {
+    let failures = 0;
+    while (!this.#closed) {
+      try {
+        const lease = await this.#store.claim();
+        failures = 0;
+        if (lease === undefined) await pause(this.#host.settings.claimMs, this.#closing.signal);
+        else await this.#hold(lease);
+      } catch (error) {
+        // Whatever the doubt about what was stored: the next claim reads it.
+        if (!(error instanceof LeaseLost)) this.#host.onError(error);
+        failures += 1;
+        await pause(backoffMs(failures, ...RECOVERY_MS), this.#closing.signal);
+      }
+    }
+  }
+
+  /** Handles events until it is closed or the lease is lost. */
+  async #hold(lease: Lease): Promise<void> {
+    this.#renewAt = 0;
+    while (!this.#closed) {
+      await this.#tend(lease);
+      const page = await this.#host.tail.page(lease.position, this.#host.settings.batch, this.#consumer.filter);
+      if (page.events.length > 0) await this.#handlePage(lease, page);
+      else if (page.position > lease.position) lease.position = page.position;
+      else await this.#host.tail.above(lease.position, this.#renewAt - performance.now(), this.#closing.signal);
+    }
+    await this.#store.release(lease);
+  }
+
+  /** When it is time, renews the lease and handles a dead event that somebody wants handled again. */
+  async #tend(lease: Lease): Promise<void> {
+    if (performance.now() < this.#renewAt) return;
+    const eventId = await this.#store.renew(lease);
+    this.#renewAt = performance.now() + this.#host.settings.leaseMs / 3;
+    if (eventId === undefined) return;
+    try {
+      await this.#transaction.redrive(lease, eventId);
+      this.#host.onCommitted();
+    } catch (error) {
+      if (!(error instanceof TryFailed)) throw error;
+      this.#host.onError(error.cause);
+      await this.#store.stayDead(lease, eventId, codeOf(error.cause));
+    }
+  }
+
+  /** Handles a page in one transaction; if an event fails, each in its own, the failed one until it works or is dead. */
+  async #handlePage(lease: Lease, page: EventPage): Promise<void> {
+    const failure = await this.#try(lease, page.events, page.position);
+    if (failure === undefined) return;
+    for (const event of page.events) {
+      let failed = failure.event === event ? failure : await this.#try(lease, [event], event.position);
+      while (failed !== undefined && !this.#closed) {
+        if (await this.#dies(lease, event, failed.cause)) break;
+        failed = await this.#try(lease, [event], event.position);
+      }
+      if (this.#closed) return;
+    }
+  }
+
+  async #try(lease: Lease, events: readonly LoggedEvent[], end: bigint): Promise<TryFailed | undefined> {
+    try {
+      await this.#transaction.handle(lease, events, end);
+      this.#host.onCommitted();
+      return undefined;
+    } catch (error) {
+      if (error instanceof TryFailed) return error;
+      throw error;
+    }
+  }
+
+  /** Counts a failed try. Says whether it was the last one; otherwise waits until it is time for the next. */
+  async #dies(lease: Lease, event: LoggedEvent, error: unknown): Promise<boolean> {
+    this.#host.onError(error);
+    const attempts = await this.#store.countFailure(lease);
+    const hopeless = error instanceof DomainError && !ERROR_TABLE[error.kind].retry;
+    if (hopeless || attempts >= (this.#consumer.maxAttempts ?? DEFAULT_MAX_ATTEMPTS)) {
+      await this.#store.bury(lease, event, codeOf(error), attempts);
+      lease.position = event.position;
+      return true;
+    }
+    const until = performance.now() + backoffMs(attempts, ...this.#host.settings.retryMs);
+    for (let restMs = until - performance.now(); restMs > 0 && !this.#closed; restMs = until - performance.now()) {
+      await this.#tend(lease);
+      await pause(Math.min(restMs, this.#host.settings.leaseMs / 3), this.#closing.signal);
+    }
+    return false;
+  }
+}
+
+/** What is kept of an error: its code. Messages may contain what the log must not. */
+function codeOf(error: unknown): string {
+  return error instanceof DomainError ? error.code : 'unexpected';
+}

@@ -1,0 +1,159 @@
+import type { Pool } from 'pg';
+import { PositionUnavailable } from '../../application/shared/errors.ts';
+import type {
+  DeadEvent,
+  EventFilter,
+  EventLog,
+  EventPage,
+  ExclusiveConsumer,
+  ForeignEvent,
+  LoggedEvent,
+  Running,
+} from '../../application/shared/event-log.ts';
+import { uuidv7 } from '../system/uuid.ts';
+import { listDeadEvents, requestRedrive } from './dead-events.ts';
+import { CONSUMER_SETTINGS, EventConsumer } from './event-consumer.ts';
+import type { ConsumerSettings } from './event-consumer.ts';
+import { ingestEvents } from './event-ingest.ts';
+import { decodeEvent, readStreamCells } from './event-rows.ts';
+import { LiveReader } from './live-reader.ts';
+import { LogTail } from './log-tail.ts';
+import type { LogWakeup } from './log-wakeup.ts';
+
+/** Events that one read returns at most. */
+const MAX_LIMIT = 10_000;
+
+/** How long `reached` waits when its caller sets no end. */
+const REACHED_MS = 30_000;
+
+export interface PostgresEventLogOptions {
+  /** Connections of the application's role, not in pipeline mode. Its owner closes it. */
+  readonly pool: Pool;
+  /** Tells of commits, and is told of this log's own; without it readers poll. Its owner closes it. */
+  readonly wakeup?: LogWakeup | undefined;
+  /** Told of handlers' failed tries and of trouble with the database: the log deals with both. */
+  readonly onError: (error: unknown) => void;
+  readonly consumers?: Partial<ConsumerSettings> | undefined;
+}
+
+/** The event log in PostgreSQL. Closing it ends its readers and leaves the pool open. */
+export class PostgresEventLog implements EventLog, Running {
+  readonly #pool: Pool;
+  readonly #onError: (error: unknown) => void;
+  readonly #committed: () => void;
+  readonly #tail: LogTail;
+  readonly #settings: ConsumerSettings;
+  readonly #readers = new Set<Running>();
+  readonly #unsubscribe: () => void;
+
+  constructor({ pool, wakeup, onError, consumers }: PostgresEventLogOptions) {
+    this.#pool = pool;
+    this.#onError = onError;
+    this.#tail = new LogTail(pool, onError);
+    this.#settings = { ...CONSUMER_SETTINGS, ...consumers };
+    this.#committed = wakeup === undefined ? () => this.#tail.wake() : () => wakeup.committed();
+    this.#unsubscribe = wakeup?.onCommitted(() => this.#tail.wake()) ?? (() => undefined);
+  }
+
+  async epoch(): Promise<string> {
+    if (this.#tail.epoch === undefined) await this.#tail.look();
+    if (this.#tail.epoch === undefined) throw new Error('The log has no epoch.');
+    return this.#tail.epoch;
+  }
+
+  async read(after: bigint, limit: number, filter: EventFilter = {}): Promise<EventPage> {
+    checkLimit(limit);
+    const page = await this.#tail.page(after, limit, filter);
+    if (page.events.length > 0 && page.events.length === limit) return page;
+    // What is known may be out of date: what was committed before this call has to be found.
+    if (page.position >= this.#tail.position) await this.#tail.look();
+    return page.position >= this.#tail.position ? page : this.#tail.page(after, limit, filter);
+  }
+
+  async readStream(
+    tenant: string,
+    stream: string,
+    fromVersion: number,
+    limit: number,
+  ): Promise<readonly LoggedEvent[]> {
+    checkLimit(limit);
+    return (await readStreamCells(this.#pool, { tenant, stream, fromVersion, limit })).map(decodeEvent);
+  }
+
+  async head(): Promise<bigint> {
+    await this.#tail.look();
+    return this.#tail.position;
+  }
+
+  async reached(position: bigint, signal?: AbortSignal): Promise<void> {
+    if (this.#tail.position >= position) return;
+    await this.#tail.look();
+    if (this.#tail.position >= position) return;
+    if (position > (await this.#lastDrawn())) {
+      throw new PositionUnavailable('The log has never come as far as this position.');
+    }
+    await this.#tail.above(position - 1n, REACHED_MS, signal);
+    if (this.#tail.position < position) throw new PositionUnavailable('The position was not reached in time.');
+  }
+
+  async ingest(events: readonly ForeignEvent[], by: Parameters<EventLog['ingest']>[1]): ReturnType<EventLog['ingest']> {
+    const result = await ingestEvents(this.#pool, events, by, uuidv7);
+    if (result.position !== undefined) this.#committed();
+    return result;
+  }
+
+  live(
+    handler: (events: readonly LoggedEvent[]) => void,
+    options: { readonly after?: bigint; readonly filter?: EventFilter } = {},
+  ): Running {
+    return this.#adopt(new LiveReader(this.#tail, handler, options, this.#onError));
+  }
+
+  exclusive(consumer: ExclusiveConsumer): Running {
+    const host = {
+      pool: this.#pool,
+      tail: this.#tail,
+      settings: this.#settings,
+      onError: this.#onError,
+      onCommitted: this.#committed,
+    };
+    return this.#adopt(new EventConsumer(host, consumer));
+  }
+
+  deadEvents(limit: number, consumer?: string): Promise<readonly DeadEvent[]> {
+    checkLimit(limit);
+    return listDeadEvents(this.#pool, limit, consumer);
+  }
+
+  redrive(consumer: string, eventId: string): Promise<boolean> {
+    return requestRedrive(this.#pool, consumer, eventId);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#readers].map((reader) => reader.close()));
+    await this.#tail.close();
+    this.#unsubscribe();
+  }
+
+  #adopt(reader: Running): Running {
+    this.#readers.add(reader);
+    return {
+      close: async () => {
+        await reader.close();
+        this.#readers.delete(reader);
+      },
+    };
+  }
+
+  async #lastDrawn(): Promise<bigint> {
+    const { rows } = await this.#pool.query<{ last: string }>(
+      `SELECT coalesce(pg_sequence_last_value('portolan.event_position'), 0) AS last`,
+    );
+    return BigInt(rows[0]?.last ?? 0);
+  }
+}
+
+function checkLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit > 0 && limit <= MAX_LIMIT) return;
+  throw new RangeError(`A limit is a whole number from 1 to ${MAX_LIMIT}.`);
+}

@@ -1,0 +1,145 @@
+import type { Pool, PoolClient } from 'pg';
+import type { Finding, Liability, Reconciliation } from '../../application/gift-cards/gift-card-reader.ts';
+import type { TransactionType } from '../../domain/gift-cards/journal.ts';
+
+/** Reads several statements from one snapshot, so that they tell of the same instant. */
+async function inSnapshot<T>(pool: Pool, read: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const result = await read(client);
+    await client.query('COMMIT');
+    client.release();
+    return result;
+  } catch (error) {
+    client.release(error instanceof Error ? error : true);
+    throw error;
+  }
+}
+
+/** What is owed: the credits less the debits of all card and hold accounts, from the journal alone. */
+export async function liability(
+  pool: Pool,
+  tenant: string,
+  from: Date | undefined,
+  to: Date | undefined,
+): Promise<readonly Liability[]> {
+  const { rows } = await pool.query<{ currency: string; outstanding: string; cards: number; movements: object | null }>(
+    `WITH entries AS (
+       SELECT * FROM gift_cards.transactions WHERE tenant = $1 AND ($3::timestamptz IS NULL OR created_at < $3)),
+     owed_by_card AS (
+       SELECT currency, gift_card_id, sum(
+           CASE WHEN credit_account ~ '^(card|hold):' THEN amount ELSE 0 END
+           - CASE WHEN debit_account ~ '^(card|hold):' THEN amount ELSE 0 END) AS outstanding
+       FROM entries GROUP BY currency, gift_card_id),
+     owed AS (
+       SELECT currency, (count(*) FILTER (WHERE outstanding <> 0))::integer AS cards,
+         sum(outstanding)::text AS outstanding
+       FROM owed_by_card GROUP BY currency),
+     moved AS (
+       SELECT currency, transaction_type, sum(amount)::text AS amount FROM entries
+       WHERE $2::timestamptz IS NULL OR created_at >= $2 GROUP BY currency, transaction_type)
+     SELECT currency, outstanding, cards, (SELECT json_object_agg(transaction_type, amount) FROM moved
+       WHERE moved.currency = owed.currency) AS movements
+     FROM owed ORDER BY currency`,
+    [tenant, from ?? null, to ?? null],
+  );
+  return rows.map(({ currency, outstanding, cards, movements }) => ({
+    currency,
+    cards,
+    outstandingMinor: BigInt(outstanding),
+    movementsMinor: Object.fromEntries(
+      Object.entries(movements ?? {}).map(([type, amount]: [string, string]) => [type, BigInt(amount)]),
+    ) as { readonly [T in TransactionType]?: bigint },
+  }));
+}
+
+/** Each check names what breaks it; all are silent on a sound journal. */
+const CHECKS: readonly { readonly kind: Finding['kind']; readonly sql: string }[] = [
+  {
+    kind: 'balance',
+    sql: `SELECT c.id::text, format('balance %s, journal %s', c.current_balance, coalesce(j.sum, 0)) AS detail
+      FROM gift_cards.cards c LEFT JOIN (
+        SELECT gift_card_id, sum(balance_after - balance_before) AS sum, count(*) AS entries
+        FROM gift_cards.transactions WHERE tenant = $1 GROUP BY gift_card_id) j ON j.gift_card_id = c.id
+      WHERE c.tenant = $1 AND (c.current_balance <> coalesce(j.sum, 0) OR c.entry_count <> coalesce(j.entries, 0))`,
+  },
+  {
+    kind: 'chain',
+    sql: `SELECT gift_card_id::text AS id, format('entry %s does not follow from the one before', entry_number) AS detail
+      FROM (SELECT gift_card_id, entry_number, balance_before,
+          lag(balance_after, 1, 0::bigint) OVER card AS expected, row_number() OVER card AS number
+        FROM gift_cards.transactions WHERE tenant = $1
+        WINDOW card AS (PARTITION BY gift_card_id ORDER BY entry_number)) AS chain
+      WHERE balance_before <> expected OR entry_number <> number`,
+  },
+  {
+    kind: 'hold',
+    sql: `SELECT h.id::text, format('account %s, hold %s %s', coalesce(a.sum, 0), h.status, h.amount) AS detail
+      FROM gift_cards.holds h LEFT JOIN (
+        SELECT account, sum(amount) AS sum FROM (
+          SELECT credit_account AS account, amount FROM gift_cards.transactions
+            WHERE tenant = $1 AND credit_account LIKE 'hold:%'
+          UNION ALL SELECT debit_account, -amount FROM gift_cards.transactions
+            WHERE tenant = $1 AND debit_account LIKE 'hold:%') AS sides GROUP BY account) a
+        ON a.account = 'hold:' || h.id
+      WHERE h.tenant = $1 AND coalesce(a.sum, 0) <> CASE h.status WHEN 'open' THEN h.amount ELSE 0 END`,
+  },
+  {
+    kind: 'redemption',
+    sql: `SELECT r.id::text, format('paid %s and refunded %s by the journal, %s and %s by the record',
+        coalesce(j.paid, 0), coalesce(j.refunded, 0), r.amount, r.refunded) AS detail
+      FROM gift_cards.redemptions r LEFT JOIN (
+        SELECT reference_id,
+          sum(amount) FILTER (WHERE transaction_type IN ('redemption', 'capture')) AS paid,
+          sum(amount) FILTER (WHERE transaction_type = 'refund') AS refunded
+        FROM gift_cards.transactions
+        WHERE tenant = $1 AND transaction_type IN ('redemption', 'capture', 'refund') GROUP BY reference_id) j
+        ON j.reference_id = r.id::text
+      WHERE r.tenant = $1 AND (r.amount <> coalesce(j.paid, 0) OR r.refunded <> coalesce(j.refunded, 0))`,
+  },
+  {
+    kind: 'receipt',
+    sql: `SELECT p.id::text, format('the receipt of %s names a redemption that is not there', p.operation) AS detail
+      FROM portolan.receipts p
+      WHERE p.tenant = $1 AND p.operation IN ('GiftCard.redeem', 'GiftCard.capture') AND p.outcome ? 'a'
+        AND NOT EXISTS (SELECT FROM gift_cards.redemptions r
+          WHERE r.id = (p.outcome -> 'a' ->> 'redemptionId')::uuid)`,
+  },
+];
+
+const MAX_FINDINGS = 100;
+
+/** Proves cards, holds, redemptions and receipts against the journal, and the journal against itself. */
+export function reconcile(pool: Pool, tenant: string): Promise<Reconciliation> {
+  return inSnapshot(pool, async (client) => {
+    const counts = await client.query<{ cards: number; entries: number }>(
+      `SELECT (SELECT count(*) FROM gift_cards.cards WHERE tenant = $1)::integer AS cards,
+         (SELECT count(*) FROM gift_cards.transactions WHERE tenant = $1)::integer AS entries`,
+      [tenant],
+    );
+    const balance = await client.query<{ currency: string; debits: string; credits: string; difference: string }>(
+      `SELECT currency, sum(debit)::text AS debits, sum(credit)::text AS credits, sum(credit - debit)::text AS difference
+       FROM (SELECT currency, debit_account AS account, amount AS debit, 0 AS credit
+               FROM gift_cards.transactions WHERE tenant = $1
+             UNION ALL SELECT currency, credit_account, 0, amount
+               FROM gift_cards.transactions WHERE tenant = $1) AS sides
+       GROUP BY currency ORDER BY currency`,
+      [tenant],
+    );
+    const findings: Finding[] = [];
+    for (const { kind, sql } of CHECKS) {
+      const left = MAX_FINDINGS - findings.length;
+      const { rows } = await client.query<{ id: string; detail: string }>(`${sql} LIMIT ${left}`, [tenant]);
+      findings.push(...rows.map((row) => ({ kind, ...row })));
+    }
+    const { cards = 0, entries = 0 } = counts.rows[0] ?? {};
+    const trialBalance = balance.rows.map(({ currency, debits, credits, difference }) => ({
+      currency,
+      debitsMinor: BigInt(debits),
+      creditsMinor: BigInt(credits),
+      differenceMinor: BigInt(difference),
+    }));
+    return { cards, entries, trialBalance, findings };
+  });
+}

@@ -1,0 +1,38 @@
+import type { Pool, PoolClient } from 'pg';
+
+/** How long the server lets a transaction run one statement, and sit idle, before it ends it; milliseconds. */
+export interface TransactionLimits {
+  readonly statementMs: number;
+  readonly idleMs: number;
+}
+
+/**
+ * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects.
+ *
+ * @param abort aborted here when the connection breaks meanwhile; aborted by others it says that the connection may
+ * still be in use, so that a failure closes it instead of waiting for a roll-back
+ */
+export async function inTransaction<Result>(
+  pool: Pool,
+  limits: TransactionLimits,
+  work: (client: PoolClient) => Promise<Result>,
+  abort: AbortController = new AbortController(),
+): Promise<Result> {
+  const client = await pool.connect();
+  const onError = (error: Error): void => abort.abort(error);
+  client.on('error', onError);
+  try {
+    await client.query(`BEGIN; SET LOCAL statement_timeout = ${limits.statementMs};
+                        SET LOCAL idle_in_transaction_session_timeout = ${limits.idleMs}`);
+    const result = await work(client);
+    const { command } = await client.query('COMMIT');
+    if (command !== 'COMMIT') throw new Error('The commit was answered with a roll-back.');
+    return result;
+  } catch (error) {
+    if (!abort.signal.aborted) await client.query('ROLLBACK').catch(onError);
+    throw error;
+  } finally {
+    client.off('error', onError);
+    client.release(abort.signal.aborted);
+  }
+}

@@ -1,0 +1,192 @@
+import type { Pool } from 'pg';
+import type {
+  CardFilter,
+  GiftCardReader,
+  Liability,
+  Page,
+  Paged,
+  Reconciliation,
+} from '../../application/gift-cards/gift-card-reader.ts';
+import type { CodeKeys } from '../../domain/gift-cards/gift-card-repository.ts';
+import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
+import type { JournalEntry } from '../../domain/gift-cards/journal.ts';
+import type { Batch, Delivery, Recipient, RefundLeg } from '../../domain/gift-cards/records.ts';
+import { ENTRY_JSON, entryOf, type EntryRow } from './gift-card-entries.ts';
+import { liability, reconcile } from './gift-card-reports.ts';
+import {
+  BATCH_JSON,
+  batchOf,
+  CARD_JSON,
+  cardOf,
+  DELIVERY_JSON,
+  deliveryOf,
+  LEG_JSON,
+  legOf,
+  type BatchRow,
+  type CardRow,
+  type DeliveryRow,
+  type LegRow,
+} from './gift-card-rows.ts';
+import { paged, readCursor } from './paging.ts';
+
+/** The status that a card has now, whatever it was at its last change. */
+const STATUS_NOW = `CASE WHEN c.status IN ('voided', 'expired') THEN c.status
+  WHEN c.expires_at <= clock_timestamp() THEN 'expired' ELSE c.status END`;
+
+/** Reads gift cards from PostgreSQL. */
+export class PostgresGiftCardReader implements GiftCardReader {
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async now(): Promise<Date> {
+    const [row] = await this.#rows<{ now: Date }>('SELECT clock_timestamp() AS now', []);
+    return (row as { now: Date }).now;
+  }
+
+  async find(tenant: string, by: { cardId: string } | { code: CodeKeys }): Promise<GiftCard | undefined> {
+    const [column, keys] = 'cardId' in by ? ['id', [by.cardId]] : ['code_index', by.code];
+    const condition = `c.${column} = ANY($2::uuid[]) AND c.tenant = $1`;
+    const [row] = await this.#rows<{ card: CardRow }>(
+      `SELECT ${CARD_JSON} AS card FROM gift_cards.cards c WHERE ${condition} LIMIT 1`,
+      [tenant, keys],
+    );
+    return row === undefined ? undefined : cardOf(row.card);
+  }
+
+  async list(tenant: string, filter: CardFilter, page: Page): Promise<Paged<GiftCard>> {
+    const values: unknown[] = [tenant];
+    const conditions = ['c.tenant = $1'];
+    const where = (value: unknown, condition: (parameter: string) => string): void => {
+      if (value !== undefined) conditions.push(condition(`$${values.push(value)}`));
+    };
+    where(filter.purchaserId, (p) => `c.purchaser_id = ${p}`);
+    where(filter.holderId, (p) => `c.holder_id = ${p}`);
+    where(filter.ownerId, (p) => `(c.purchaser_id = ${p} OR c.holder_id = ${p})`);
+    where(filter.lastFour, (p) => `c.last_four = ${p}`);
+    where(filter.status, (p) => `${STATUS_NOW} = ${p}`);
+    where(filter.batchId, (p) => `c.batch_id = ${p}`);
+    const after = readCursor(page.cursor, 2);
+    if (after !== undefined) {
+      conditions.push(
+        `(c.created_at, c.id) < ($${values.push(after[0])}::timestamptz, $${values.push(after[1])}::uuid)`,
+      );
+    }
+    const rows = await this.#rows<{ card: CardRow; at: string }>(
+      `SELECT ${CARD_JSON} AS card, c.created_at::text AS at FROM gift_cards.cards c
+       WHERE ${conditions.join(' AND ')} ORDER BY c.created_at DESC, c.id DESC LIMIT $${values.push(page.limit + 1)}`,
+      values,
+    );
+    return paged(
+      rows,
+      page.limit,
+      ({ card }) => cardOf(card),
+      ({ card, at }) => [at, card.id],
+    );
+  }
+
+  async transactions(tenant: string, cardId: string, page: Page): Promise<Paged<JournalEntry>> {
+    const [before = null] = readCursor(page.cursor, 1) ?? [];
+    const rows = await this.#rows<{ entry: EntryRow }>(
+      `SELECT ${ENTRY_JSON} AS entry FROM gift_cards.transactions
+       WHERE gift_card_id = $2 AND tenant = $1 AND ($3::bigint IS NULL OR entry_number < $3)
+       ORDER BY entry_number DESC LIMIT $4`,
+      [tenant, cardId, before, page.limit + 1],
+    );
+    return paged(
+      rows,
+      page.limit,
+      ({ entry }) => entryOf(entry),
+      ({ entry }) => [`${entry.entry_number}`],
+    );
+  }
+
+  async batch(tenant: string, batchId: string): Promise<Batch | undefined> {
+    const from = 'gift_cards.batches WHERE id = $2 AND tenant = $1';
+    const [row] = await this.#rows<{ batch: BatchRow }>(`SELECT ${BATCH_JSON} AS batch FROM ${from}`, [
+      tenant,
+      batchId,
+    ]);
+    return row === undefined ? undefined : batchOf(row.batch);
+  }
+
+  async batchCards(tenant: string, batchId: string, fromIndex: number, limit: number): Promise<readonly string[]> {
+    const rows = await this.#rows<{ id: string }>(
+      `SELECT id FROM gift_cards.cards WHERE batch_id = $2 AND batch_index >= $3 AND tenant = $1
+       ORDER BY batch_index LIMIT $4`,
+      [tenant, batchId, fromIndex, limit],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  async parkedLegs(tenant: string, orderId: string | undefined, page: Page): Promise<Paged<RefundLeg>> {
+    const after = readCursor(page.cursor, 4) ?? [null, null, null, null];
+    const rows = await this.#rows<{ leg: LegRow; at: string }>(
+      `SELECT ${LEG_JSON} AS leg, received_at::text AS at FROM gift_cards.refund_legs
+       WHERE tenant = $1 AND parked > 0 AND ($2::text IS NULL OR order_id = $2)
+         AND ($3::timestamptz IS NULL OR (received_at, order_id, refund_id, refund_legs.leg) > ($3, $4, $5, $6::integer))
+       ORDER BY received_at, order_id, refund_id, refund_legs.leg LIMIT $7`,
+      [tenant, orderId ?? null, ...after, page.limit + 1],
+    );
+    const position = ({ leg, at }: { leg: LegRow; at: string }) => [at, leg.order_id, leg.refund_id, `${leg.leg}`];
+    return paged(rows, page.limit, ({ leg }) => legOf(leg), position);
+  }
+
+  async recipient(tenant: string, cardId: string): Promise<Recipient | undefined> {
+    const [row] = await this.#rows<{ email: string | null; message: string | null }>(
+      'SELECT recipient_email AS email, message FROM gift_cards.recipients WHERE card_id = $2 AND tenant = $1',
+      [tenant, cardId],
+    );
+    return row === undefined ? undefined : { cardId, ...row };
+  }
+
+  delivery(tenant: string, deliveryId: string): Promise<Delivery | undefined> {
+    return this.#delivery('id = $2 AND tenant = $1', [tenant, deliveryId]);
+  }
+
+  deliveryOfCard(tenant: string, cardId: string): Promise<Delivery | undefined> {
+    return this.#delivery('card_id = $2 AND tenant = $1 ORDER BY created_at DESC, id DESC LIMIT 1', [tenant, cardId]);
+  }
+
+  async due(limit: number): Promise<readonly { tenant: string; cardId: string }[]> {
+    return this.#rows(
+      `SELECT tenant, card_id AS "cardId" FROM (
+         SELECT tenant, id AS card_id, expires_at FROM gift_cards.cards c
+         WHERE expires_at <= clock_timestamp() AND expired_at IS NULL AND voided_at IS NULL
+           AND NOT EXISTS (SELECT FROM gift_cards.holds h
+             WHERE h.card_id = c.id AND h.status = 'open' AND h.expires_at > clock_timestamp())
+         UNION SELECT tenant, card_id, expires_at FROM gift_cards.holds
+         WHERE status = 'open' AND expires_at <= clock_timestamp()) AS due
+       GROUP BY tenant, card_id ORDER BY min(expires_at) LIMIT $1`,
+      [limit],
+    );
+  }
+
+  async batchesToDestroy(limit: number): Promise<readonly { tenant: string; batchId: string }[]> {
+    return this.#rows(
+      `SELECT tenant, id AS "batchId" FROM gift_cards.batches
+       WHERE sealed_seed IS NOT NULL AND codes_until <= clock_timestamp() ORDER BY codes_until LIMIT $1`,
+      [limit],
+    );
+  }
+
+  liability(tenant: string, from: Date | undefined, to: Date | undefined): Promise<readonly Liability[]> {
+    return liability(this.#pool, tenant, from, to);
+  }
+
+  reconcile(tenant: string): Promise<Reconciliation> {
+    return reconcile(this.#pool, tenant);
+  }
+
+  async #delivery(condition: string, values: readonly unknown[]): Promise<Delivery | undefined> {
+    const sql = `SELECT ${DELIVERY_JSON} AS delivery FROM gift_cards.deliveries WHERE ${condition}`;
+    const [row] = await this.#rows<{ delivery: DeliveryRow }>(sql, values);
+    return row === undefined ? undefined : deliveryOf(row.delivery);
+  }
+
+  async #rows<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]> {
+    return (await this.#pool.query<Row>(sql, [...values])).rows;
+  }
+}

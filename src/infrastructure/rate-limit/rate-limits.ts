@@ -1,0 +1,87 @@
+import type { Call } from '../../application/shared/call.ts';
+import type { RateLimit } from '../../application/shared/contract.ts';
+import { RateLimited } from '../../application/shared/errors.ts';
+import type { CompiledOperation } from '../../application/shared/pipeline.ts';
+import { callerKey } from './caller-key.ts';
+import type { SlidingWindows, WindowLimit } from './sliding-windows.ts';
+
+export interface RateLimitOptions {
+  readonly counters: SlidingWindows;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly defaults: {
+    /** For one operation by one caller, where the contract says nothing. */
+    readonly operation: RateLimit;
+    /** For all operations of one caller together. */
+    readonly caller: RateLimit;
+  };
+}
+
+/** How a caller stands: the tighter of its two limits, for `RateLimit-*` headers. */
+export interface RateLimitState {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly windowSeconds: number;
+}
+
+export interface RateLimits {
+  /** The pipeline's hook: counts the call or throws `RateLimited`. Refused calls aren't counted. */
+  limit(operation: CompiledOperation, call: Call): void;
+  /** Counts nothing; undefined for a caller without limits. */
+  peek(operation: CompiledOperation, call: Call): RateLimitState | undefined;
+}
+
+/**
+ * Limits how often a caller may call each operation, and all of them. The program's own calls (kind `system`) have no
+ * limit: no credential makes a caller one.
+ */
+export function createRateLimits({ counters, now, defaults }: RateLimitOptions): RateLimits {
+  const all = windowLimit(defaults.caller);
+  const limits = new WeakMap<CompiledOperation, WindowLimit>();
+  const limitOf = (operation: CompiledOperation): WindowLimit => {
+    const known = limits.get(operation);
+    if (known !== undefined) return known;
+    const limit = windowLimit(operation.definition.rateLimit ?? defaults.operation);
+    limits.set(operation, limit);
+    return limit;
+  };
+  return {
+    limit(operation, call) {
+      if (call.principal.kind === 'system') return;
+      const [caller, at, one] = [callerKey(call), now(), limitOf(operation)];
+      const waitForAll = counters.take(caller, all, at);
+      if (waitForAll > 0) throw rateLimited(waitForAll, all.max);
+      const wait = counters.take(`${operation.word} ${caller}`, one, at);
+      if (wait === 0) return;
+      counters.giveBack(caller, all, at);
+      throw rateLimited(wait, one.max);
+    },
+    peek(operation, call) {
+      if (call.principal.kind === 'system') return undefined;
+      const [caller, at, one] = [callerKey(call), now(), limitOf(operation)];
+      const ofAll = stateOf(all, counters.remaining(caller, all, at));
+      const ofOne = stateOf(one, counters.remaining(`${operation.word} ${caller}`, one, at));
+      return ofAll.remaining < ofOne.remaining ? ofAll : ofOne;
+    },
+  };
+}
+
+const stateOf = ({ max, windowMs }: WindowLimit, remaining: number): RateLimitState => ({
+  limit: max,
+  remaining,
+  windowSeconds: windowMs / 1000,
+});
+
+/** Throws `RangeError` unless both are whole numbers, `max` not negative and the window at least a second. */
+export function windowLimit({ max, windowSeconds = 60 }: RateLimit): WindowLimit {
+  if (!Number.isSafeInteger(max) || max < 0 || !Number.isSafeInteger(windowSeconds) || windowSeconds < 1) {
+    throw new RangeError('A rate limit must be a whole number of calls in a whole number of seconds.');
+  }
+  return { max, windowMs: windowSeconds * 1000 };
+}
+
+/** The refusal of a call that may be repeated after `waitMs`. */
+export function rateLimited(waitMs: number, limit: number): RateLimited {
+  const retryAfterSeconds = Math.ceil(waitMs / 1000);
+  return new RateLimited('Too many calls.', { retryAfterSeconds, limit, remaining: 0 });
+}

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { DomainError } from '../../domain/shared/domain-error.ts';
+import type { Call, Principal } from '../../application/shared/call.ts';
+import { MalformedRequest, UnknownOperation } from '../../application/shared/errors.ts';
+import type { CompiledOperation } from '../../application/shared/pipeline.ts';
+import { positionTokens, type PositionTokens } from '../../application/shared/position-tokens.ts';
+import { mountDocs } from './docs-page.ts';
+import { errorPage, errorTable } from './error-docs.ts';
+import { JSON_TYPE, sendFailure, sendSuccess } from './exchange.ts';
+import type { Authenticate, Frame, RateLimitState, Report } from './exchange.ts';
+import { addGet, exchangeOf, fixedDocument } from './get-route.ts';
+import { mountHealth, type HealthOptions } from './health.ts';
+import { mountMetrics } from './metrics.ts';
+import { openApiDocument, type ApiInfo } from './openapi.ts';
+import { operationRoute, serveOperation } from './operation-route.ts';
+import { shapeOf } from './operation-shape.ts';
+
+export interface HttpApiOptions {
+  readonly operations: ReadonlyMap<string, CompiledOperation>;
+  readonly info: ApiInfo;
+  /** Who calls without credentials, with whatever such a caller may do. */
+  readonly anonymous: Principal;
+  readonly authenticate: Authenticate;
+  readonly report: Report;
+  /** How log positions are written in `meta.position` and read from `after`; default: without an epoch of their own. */
+  readonly positions?: PositionTokens;
+  /** Where the caller of this call stands, once the limiter has counted it. */
+  readonly rateLimitOf?: (call: Call) => RateLimitState | undefined;
+  readonly health?: HealthOptions;
+  /** The metrics in Prometheus's text format; without it there is no `/metrics`. */
+  readonly metrics?: () => Promise<string>;
+  /** Time for one request, for a stream for each of its items; default 10,000. */
+  readonly deadlineMs?: number;
+  /** Longest body; default 102,400. */
+  readonly bodyLimitBytes?: number;
+  /** Proxies whose `X-Forwarded-For` is believed, as Express's `trust proxy` has it; default none. */
+  readonly trustProxy?: string | readonly string[] | number;
+  /** Makes correlation ids; default random UUIDs. */
+  readonly newId?: () => string;
+  /** Adds routes that are no operations, before unknown addresses are refused. */
+  readonly extend?: (app: Express) => void;
+}
+
+/** The whole HTTP interface of a set of operations, as an Express application. Throws where a schema is unfit. */
+export function createHttpApi(options: HttpApiOptions): Express {
+  const { operations, info, health = {}, metrics } = options;
+  const app = express();
+  const frame = frameOf(app, options);
+  app.disable('x-powered-by').disable('etag').disable('query parser');
+  app.use(securityHeaders());
+  app.use(operationsByPath(operations, frame));
+  const contracts = [...new Set([...operations.values()].map(({ contract }) => contract))];
+  addGet(app, frame, '/openapi.json', fixedDocument(JSON_TYPE, JSON.stringify(openApiDocument(contracts, info))));
+  addGet(app, frame, '/errors', fixedDocument('text/html; charset=utf-8', errorPage(errorTable(contracts))));
+  mountDocs(app, frame);
+  mountHealth(app, frame, health);
+  if (metrics !== undefined) mountMetrics(app, frame, metrics);
+  const links = { docs: '/docs', openapi: '/openapi.json', errors: '/errors', live: '/livez', ready: '/readyz' };
+  const index = { name: info.title, version: info.version, links };
+  addGet(app, frame, '/', (exchange) => sendSuccess(exchange, { data: index }, frame.positions, true));
+  options.extend?.(app);
+  app.use((request, response) => {
+    sendFailure(exchangeOf(frame, request, response), new UnknownOperation('There is nothing at this address.'));
+  });
+  app.use(lastResort(frame));
+  return app;
+}
+
+function frameOf(app: Express, options: HttpApiOptions): Frame {
+  const { trustProxy } = options;
+  if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
+  return {
+    anonymous: options.anonymous,
+    authenticate: options.authenticate,
+    report: options.report,
+    positions: options.positions ?? positionTokens('log'),
+    rateLimitOf: options.rateLimitOf,
+    addressOf:
+      trustProxy === undefined ? (request) => request.socket.remoteAddress : (request) => (request as Request).ip,
+    newId: options.newId ?? randomUUID,
+    deadlineMs: options.deadlineMs ?? 10_000,
+    bodyLimitBytes: options.bodyLimitBytes ?? 102_400,
+  };
+}
+
+/** Helmet with the policy of an API: its answers are data, nothing in them is to be run, styled or framed. */
+function securityHeaders(): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    frameguard: { action: 'deny' },
+  });
+}
+
+/** One look-up by path, however many operations there are; Express's own router would try one after another. */
+function operationsByPath(operations: HttpApiOptions['operations'], frame: Frame): RequestHandler {
+  const routes = new Map(
+    [...operations.values()].map((operation) => [
+      operation.path,
+      operationRoute(operation, shapeOf(operation.word, operation.definition)),
+    ]),
+  );
+  return (request, response, next) => {
+    const { url } = request;
+    const end = url.indexOf('?');
+    const route = routes.get(end < 0 ? url : url.slice(0, end));
+    if (route === undefined) return next();
+    void serveOperation(route, frame, request, response);
+  };
+}
+
+/** What Express itself refuses (a path that is no percent-encoded UTF-8), and what an added route threw. */
+function lastResort(frame: Frame): ErrorRequestHandler {
+  return (error: unknown, request, response, _next) => {
+    const exchange = exchangeOf(frame, request, response);
+    if (error instanceof URIError) return sendFailure(exchange, new MalformedRequest('The path cannot be decoded.'));
+    if (!(error instanceof DomainError)) {
+      frame.report(error, { correlationId: exchange.correlationId, where: 'http' });
+    }
+    sendFailure(exchange, error);
+  };
+}

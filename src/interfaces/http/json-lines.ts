@@ -1,0 +1,31 @@
+import { ServiceUnavailable } from '../../application/shared/errors.ts';
+
+/**
+ * Reads JSON lines as they arrive. Throws `ServiceUnavailable` where the connection breaks or the last line has no end:
+ * what was yielded until then is good, but it is not all.
+ */
+export async function* jsonLines(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<unknown> {
+  let rest = '';
+  for await (const text of texts(chunks)) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) yield JSON.parse(line) as unknown;
+  }
+  if (rest !== '') throw brokenOff(undefined);
+}
+
+async function* texts(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  try {
+    for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true });
+    yield decoder.decode();
+  } catch (cause) {
+    throw brokenOff(cause);
+  }
+}
+
+function brokenOff(cause: unknown): ServiceUnavailable {
+  const error = new ServiceUnavailable('The stream broke off before its end.');
+  error.cause = cause;
+  return error;
+}

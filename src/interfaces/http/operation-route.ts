@@ -1,0 +1,142 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { DomainError } from '../../domain/shared/domain-error.ts';
+import type { Call, Principal, Reply } from '../../application/shared/call.ts';
+import { PermissionDenied, Unauthenticated, type DeadlineExceeded } from '../../application/shared/errors.ts';
+import type { CompiledOperation } from '../../application/shared/pipeline.ts';
+import { Deadline } from './deadline.ts';
+import { sendFailure, sendSuccess, setRateLimit, type Exchange, type Frame } from './exchange.ts';
+import { methodNotAllowed } from './get-route.ts';
+import type { OperationShape } from './operation-shape.ts';
+import { queryInput } from './query-input.ts';
+import { checkBodyHeaders, readJsonBody } from './request-body.ts';
+import { correlationIdOf, idempotencyKeyOf, traceParentOf } from './request-headers.ts';
+import { sendStream, streamFormat } from './stream-response.ts';
+
+/** One operation at its address. */
+export interface OperationRoute {
+  readonly operation: CompiledOperation;
+  readonly shape: OperationShape;
+  /** For the `Allow` header: POST always, GET where the input fits into a URL. */
+  readonly methods: readonly string[];
+}
+
+export function operationRoute(operation: CompiledOperation, shape: OperationShape): OperationRoute {
+  const inUrl =
+    shape.queryFields === undefined ? [] : operation.definition.kind === 'stream' ? ['GET'] : ['GET', 'HEAD'];
+  return { operation, shape, methods: [...inUrl, 'POST'] };
+}
+
+/** Answers one request to an operation: who, what, within which time; then the operation's own pipeline. */
+export async function serveOperation(
+  { operation, shape, methods }: OperationRoute,
+  frame: Frame,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const exchange = { request, response, correlationId: correlationIdOf(request.headers, frame.newId) };
+  const { method = '' } = request;
+  const { kind } = operation.definition;
+  if (method === 'OPTIONS') return sendOptions(response, methods);
+  const deadline = new Deadline(response, frame.deadlineMs, (reason) => giveUp(exchange, reason));
+  let principal = frame.anonymous;
+  try {
+    if (!methods.includes(method)) throw methodNotAllowed(methods);
+    const byBody = method === 'POST';
+    if (byBody) checkBodyHeaders(request, frame.bodyLimitBytes);
+    const identified = identify(exchange, frame);
+    principal = identified instanceof Promise ? await identified : identified;
+    const { input, after } = byBody
+      ? { input: await readJsonBody(request, frame.bodyLimitBytes), after: undefined }
+      : queryInput(queryOf(request), shape.queryFields ?? new Map());
+    const format = kind === 'stream' ? streamFormat(request.headers.accept, shape.output) : undefined;
+    deadline.signal.throwIfAborted();
+    const call = callOf(
+      exchange,
+      frame,
+      principal,
+      kind === 'command' ? undefined : (after ?? afterHeader(request)),
+      deadline,
+    );
+    const answer = operation.invoke(input, call);
+    const result = await (frame.rateLimitOf === undefined
+      ? answer
+      : answer.finally(() => tellLimit(frame, call, response)));
+    if (format !== undefined) {
+      await sendStream(exchange, result as AsyncIterable<unknown>, format, deadline);
+    } else if (!response.headersSent && !response.destroyed) {
+      sendSuccess(exchange, result as Reply<unknown>, frame.positions, !byBody);
+    }
+  } catch (error) {
+    fail(exchange, frame, operation, principal, deadline, error);
+  }
+}
+
+function identify(exchange: Exchange, frame: Frame): Principal | Promise<Principal> {
+  const { request, correlationId } = exchange;
+  const { headers } = request;
+  if (headers.authorization === undefined) return frame.anonymous;
+  return frame.authenticate(headers.authorization, { address: frame.addressOf(request), correlationId, headers });
+}
+
+function callOf(
+  { request, correlationId }: Exchange,
+  frame: Frame,
+  principal: Principal,
+  after: string | undefined,
+  { signal }: Deadline,
+): Call {
+  const { headers } = request;
+  return {
+    principal,
+    correlationId,
+    causationId: undefined,
+    traceParent: traceParentOf(headers),
+    idempotencyKey: idempotencyKeyOf(headers),
+    after: after === undefined ? undefined : frame.positions.parse(after),
+    signal,
+    address: frame.addressOf(request),
+  };
+}
+
+function afterHeader({ headers }: IncomingMessage): string | undefined {
+  const given = headers['portolan-after'];
+  return typeof given === 'string' ? given : undefined;
+}
+
+function queryOf({ url = '' }: IncomingMessage): string {
+  const start = url.indexOf('?');
+  return start < 0 ? '' : url.slice(start + 1);
+}
+
+function tellLimit(frame: Frame, call: Call, response: ServerResponse): void {
+  const state = frame.rateLimitOf?.(call);
+  if (state !== undefined && !response.headersSent) setRateLimit(response, state);
+}
+
+function sendOptions(response: ServerResponse, methods: readonly string[]): void {
+  response.writeHead(204, { Allow: [...methods, 'OPTIONS'].join(', ') }).end();
+}
+
+/** Answers at the deadline whether the handler listens to the signal or not; a stream under way is cut. */
+function giveUp(exchange: Exchange, reason: DeadlineExceeded): void {
+  if (exchange.response.headersSent) exchange.response.socket?.resetAndDestroy();
+  else sendFailure(exchange, reason);
+}
+
+function fail(
+  exchange: Exchange,
+  frame: Frame,
+  { word }: CompiledOperation,
+  principal: Principal,
+  deadline: Deadline,
+  error: unknown,
+): void {
+  if (deadline.explains(error)) return;
+  const { response, correlationId } = exchange;
+  // Nobody but the log learns why a stream was cut.
+  const cut = response.headersSent && !deadline.signal.aborted;
+  if (!(error instanceof DomainError) || cut) frame.report(error, { correlationId, where: word });
+  // Somebody who gave no credentials is asked for them, not told that his lack the permission.
+  const anonymous = error instanceof PermissionDenied && principal.kind === 'anonymous';
+  sendFailure(exchange, anonymous ? new Unauthenticated(error.message, error.details) : error);
+}

@@ -1,0 +1,42 @@
+import { after, before, describe, it } from 'mocha';
+import { jobQueueContract } from '../../src/contracts/jobs/job-queue-contract.ts';
+import { completeSettings } from '../../src/infrastructure/jobs/job-settings.ts';
+import { claimKey } from '../../src/infrastructure/jobs/job-store.ts';
+import type { JobStore } from '../../src/infrastructure/jobs/job-store.ts';
+import { memoryJobQueue } from '../../src/infrastructure/jobs/memory-job-queue.ts';
+import { MemoryJobStore } from '../../src/infrastructure/jobs/memory-job-store.ts';
+import { MemoryJobTable } from '../../src/infrastructure/jobs/memory-job-table.ts';
+import { postgresJobQueue } from '../../src/infrastructure/jobs/postgres-job-queue.ts';
+import { PostgresJobStore } from '../../src/infrastructure/jobs/postgres-job-store.ts';
+import { StoreQueue } from '../../src/infrastructure/jobs/store-queue.ts';
+import { jobsDatabase } from '../support/jobs-database.ts';
+
+const runner = { describe, it, before, after };
+
+function fail(error: unknown): never {
+  throw error;
+}
+
+/** A queue whose workers believe that their leases are extended, while the store hears nothing of them. */
+function silenced(store: JobStore): StoreQueue {
+  store.extendLeases = async (leases) => new Map(leases.map((lease) => [claimKey(lease), false]));
+  return new StoreQueue(store, completeSettings(), fail);
+}
+
+jobQueueContract(runner, 'memory', async () => {
+  const table = new MemoryJobTable();
+  return {
+    open: async (settings = {}) => memoryJobQueue({ table, settings }),
+    openSilent: async () => silenced(new MemoryJobStore(table, completeSettings())),
+    close: async () => undefined,
+  };
+});
+
+jobQueueContract(runner, 'PostgreSQL', async () => {
+  const database = await jobsDatabase();
+  return {
+    open: async (settings = {}) => postgresJobQueue({ pool: database.pool(), settings, onFault: fail }),
+    openSilent: async () => silenced(new PostgresJobStore(database.pool(), completeSettings(), fail)),
+    close: () => database.close(),
+  };
+});

@@ -1,0 +1,189 @@
+import { expect } from 'chai';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { JobQueueFull } from '../../src/application/shared/job-errors.ts';
+import { aborted, inState, jobOf, signalled, uniqueType, until } from '../../src/contracts/jobs/job-queue-site.ts';
+import { postgresJobQueue } from '../../src/infrastructure/jobs/postgres-job-queue.ts';
+import type { PostgresJobQueue } from '../../src/infrastructure/jobs/postgres-job-queue.ts';
+import type { JobQueueSettings } from '../../src/infrastructure/jobs/job-settings.ts';
+import { jobsDatabase } from '../support/jobs-database.ts';
+import type { JobsDatabase } from '../support/jobs-database.ts';
+
+/** So long that nothing in these tests happens because of polling. */
+const neverPolls = { pollMs: 60_000 };
+
+describe('The PostgreSQL job queue', () => {
+  let database: JobsDatabase;
+  const queues: PostgresJobQueue[] = [];
+  const faults: unknown[] = [];
+
+  const open = (settings: Partial<JobQueueSettings> = {}): PostgresJobQueue => {
+    const queue = postgresJobQueue({ pool: database.pool(), settings, onFault: (error) => faults.push(error) });
+    queues.push(queue);
+    return queue;
+  };
+
+  /** Waits until jobs of this queue wake the workers of other processes. */
+  const isHeard = (queue: PostgresJobQueue, type: string): Promise<boolean> =>
+    until('others are heard', async () => {
+      const job = jobOf(type);
+      await queue.enqueue(job);
+      await sleep(100);
+      return (await queue.get(job.id))?.state === 'completed';
+    });
+
+  /** Starts a worker that is idle and listens to the other queue. */
+  const idleWorker = async (queue: PostgresJobQueue, other: PostgresJobQueue, type: string): Promise<void> => {
+    queue.work([{ type, handler: async () => 'done' }]);
+    await isHeard(other, type);
+  };
+
+  before(async () => {
+    database = await jobsDatabase();
+  });
+
+  afterEach(async () => {
+    await Promise.all(queues.splice(0).map((queue) => queue.close({ deadlineMs: 0 })));
+    faults.length = 0;
+  });
+
+  after(() => database.close());
+
+  it('wakes an idle worker of another process without polling', async () => {
+    const [working, enqueuing] = [open(neverPolls), open(neverPolls)];
+    const type = uniqueType('wake');
+    await idleWorker(working, enqueuing, type);
+    for (let round = 0; round < 20; round += 1) {
+      const job = jobOf(type);
+      await enqueuing.enqueue(job);
+      await inState(enqueuing, job.id, 'completed', 2_000);
+    }
+    expect(faults).to.deep.equal([]);
+  });
+
+  it('tells another process at once that a running job is cancelled', async () => {
+    const [working, other] = [open(neverPolls), open(neverPolls)];
+    const type = uniqueType('cancel');
+    await idleWorker(working, other, uniqueType('ear'));
+    const started = signalled();
+    working.work([
+      {
+        type,
+        // The heartbeat would hear of it as well, after a third of this.
+        leaseMs: 60_000,
+        handler: async (_job, { signal }) => {
+          started.signal();
+          await aborted(signal);
+        },
+      },
+    ]);
+    const job = jobOf(type);
+    await other.enqueue(job);
+    await working.enqueue(jobOf(type));
+    await started.done;
+    await other.cancel(job.id);
+    expect((await inState(other, job.id, 'cancelled', 2_000)).attempt).to.equal(1);
+  });
+
+  it('enqueues within the transaction of a caller: the job is there after the commit and wakes workers', async () => {
+    const [working, enqueuing] = [open(neverPolls), open(neverPolls)];
+    const type = uniqueType('within');
+    await idleWorker(working, enqueuing, type);
+    const job = jobOf(type);
+    const client = new pg.Client({ connectionString: database.applicationUrl });
+    await client.connect();
+    try {
+      await client.query('BEGIN');
+      expect(await enqueuing.enqueueWithin(client, job)).to.deep.equal([{ id: job.id, outcome: 'enqueued' }]);
+      expect(await enqueuing.get(job.id)).to.equal(undefined);
+      await client.query('COMMIT');
+      await inState(enqueuing, job.id, 'completed', 2_000);
+    } finally {
+      await client.end();
+    }
+  });
+
+  it('leaves nothing of a transaction that is rolled back, and a full queue leaves the transaction usable', async () => {
+    const queue = open({ maxDepth: 1 });
+    const type = uniqueType('rollback');
+    const [first, second] = [jobOf(type), jobOf(type)];
+    const client = new pg.Client({ connectionString: database.applicationUrl });
+    await client.connect();
+    try {
+      await client.query('BEGIN');
+      await queue.enqueueWithin(client, first);
+      const refusal = await queue.enqueueWithin(client, second).catch((error: unknown) => error);
+      expect(refusal).to.be.instanceOf(JobQueueFull);
+      await client.query('SELECT 1');
+      await client.query('ROLLBACK');
+    } finally {
+      await client.end();
+    }
+    expect(await queue.get(first.id)).to.equal(undefined);
+  });
+
+  it('goes on by itself after all its connections were cut', async () => {
+    const [working, enqueuing] = [open(neverPolls), open(neverPolls)];
+    const type = uniqueType('cut');
+    await idleWorker(working, enqueuing, type);
+    const release = signalled();
+    let runs = 0;
+    const slowType = uniqueType('slow');
+    const started = signalled();
+    const handler = async () => {
+      runs += 1;
+      started.signal();
+      await release.done;
+      return 'survived';
+    };
+    working.work([{ type: slowType, handler }]);
+    const slow = jobOf(slowType);
+    await working.enqueue(slow);
+    await started.done;
+
+    const client = new pg.Client({ connectionString: database.applicationUrl });
+    await client.connect();
+    await client.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user`,
+    );
+    await client.end();
+
+    // A call that meets a cut connection fails, which is for its caller to see: this one has new connections.
+    const observing = open();
+    release.signal();
+    expect((await inState(observing, slow.id, 'completed')).result).to.equal('survived');
+    await isHeard(observing, type);
+    expect(runs).to.equal(1);
+    expect(faults.length).to.be.above(0);
+  });
+
+  it('gives the slot of a handler that ignores its signal to another job after a time of grace', async () => {
+    const queue = open({ abortGraceMs: 100 });
+    const type = uniqueType('zombie');
+    const release = signalled();
+    const handler = async ({ payload }: { payload: unknown }) => {
+      if (payload === 'zombie') await release.done;
+      return 'done';
+    };
+    queue.work([{ type, handler, timeoutMs: 100, retries: { attempts: 1, backoff: [] } }]);
+    const [zombie, next] = [jobOf(type, { payload: 'zombie' }), jobOf(type)];
+    await queue.enqueue([zombie, next]);
+    await inState(queue, zombie.id, 'dead');
+    await inState(queue, next.id, 'completed');
+    release.signal();
+  });
+
+  it('lets the application neither change the tables nor empty them', async () => {
+    const client = new pg.Client({ connectionString: database.applicationUrl });
+    await client.connect();
+    try {
+      for (const statement of ['TRUNCATE jobs.job', 'DROP TABLE jobs.job', 'DELETE FROM jobs.schedule']) {
+        const refusal = await client.query(statement).catch((error: unknown) => error);
+        expect(refusal).to.have.property('code', '42501');
+      }
+    } finally {
+      await client.end();
+    }
+  });
+});

@@ -16,7 +16,7 @@ import * as tokens from './composition/tokens.ts';
 import { VERSION } from './composition/version.ts';
 import { migrate } from './infrastructure/postgres/migrate.ts';
 import { watchState } from './composition/watch-state.ts';
-import { observeRequests, reportTo } from './infrastructure/telemetry/observe-requests.ts';
+import { reportTo } from './infrastructure/telemetry/observe-requests.ts';
 
 /** A running application. */
 export interface Started {
@@ -86,7 +86,6 @@ export class App {
     const metrics = wiring.get(tokens.METRICS);
     const authenticator = wiring.get(tokens.AUTHENTICATOR);
     const operations = wiring.get(tokens.OPERATIONS);
-    const limits = wiring.get(tokens.RATE_LIMITS);
     const pool = wiring.get(tokens.QUERY_POOL);
     const anonymous = await authenticator.authenticate(undefined);
     const api = createHttpApi({
@@ -96,7 +95,6 @@ export class App {
       authenticate: (authorization) => authenticator.authenticate(authorization),
       report,
       positions: positionTokens((await wiring.get(tokens.EVENT_LOG).epoch()).slice(0, 8)),
-      rateLimitOf: limits.stateOf,
       health: {
         draining: () => this.#draining,
         checks: { database: async () => void (await pool.query('SELECT 1')) },
@@ -105,7 +103,6 @@ export class App {
       deadlineMs: config.requestTimeoutMs,
       bodyLimitBytes: config.bodyLimitBytes,
       ...(config.trustProxy !== undefined && { trustProxy: config.trustProxy }),
-      answered: observeRequests(this.#logger, metrics),
     });
     this.#http = new HttpServer(api);
     watchState(wiring, this.#http);

@@ -104,10 +104,7 @@ describe('SMTP mailer', () => {
     const caller = new AbortController();
     setTimeout(() => caller.abort(), 100);
     const startedAt = performance.now();
-    const sending = mailer.send(
-      { to: 'slow-1@example.com', subject: 'A card', text: CODE },
-      { signal: caller.signal },
-    );
+    const sending = mailer.send({ to: 'slow-1@example.com', subject: 'A card', text: CODE }, { signal: caller.signal });
     const error = await sending.then(
       () => undefined,
       (reason: unknown) => reason,
@@ -141,7 +138,9 @@ describe('SMTP mailer', () => {
 
   it('finishes what is under way when it is closed, and takes nothing more', async () => {
     const { mailer, server } = await start();
-    const sending = Promise.all([1, 2, 3].map((n) => mailer.send({ to: `a${n}@example.com`, subject: 'x', text: CODE })));
+    const sending = Promise.all(
+      [1, 2, 3].map((n) => mailer.send({ to: `a${n}@example.com`, subject: 'x', text: CODE })),
+    );
     const closing = mailer.close();
     expect(await failureOf(mailer, 'someone@example.com')).to.be.instanceOf(MailUnavailable);
     await Promise.all([sending, closing]);

@@ -20,13 +20,21 @@ interface Part {
 
 function parsePart(raw: string): Part {
   const end = raw.indexOf('\r\n\r\n');
-  const lines = raw.slice(0, end).replace(/\r\n[ \t]+/g, ' ').split('\r\n');
-  const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]));
+  const lines = raw
+    .slice(0, end)
+    .replace(/\r\n[ \t]+/g, ' ')
+    .split('\r\n');
+  const headers = new Map(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
+  );
   const body = raw.slice(end + 4);
   const type = headers.get('content-type') ?? 'text/plain';
   const boundary = /boundary="([^"]+)"/.exec(type)?.[1];
   if (boundary !== undefined) {
-    const inner = body.split(`--${boundary}`).slice(1, -1).map((part) => parsePart(part.replace(/^\r\n/, '')));
+    const inner = body
+      .split(`--${boundary}`)
+      .slice(1, -1)
+      .map((part) => parsePart(part.replace(/^\r\n/, '')));
     return { headers, parts: new Map(inner.flatMap(({ parts }) => [...parts])) };
   }
   const bytes = decodeBody(body, headers.get('content-transfer-encoding') ?? '7bit');
@@ -47,8 +55,10 @@ const decodeQuoted = (text: string): Buffer =>
 
 /** Encoded words of RFC 2047. */
 function decodeWords(text: string): string {
-  return text.replace(/\?=\s+=\?/g, '?==?').replace(/=\?UTF-8\?([BQ])\?([^?]*)\?=/gi, (_, kind: string, word: string) => {
-    const bytes = kind.toUpperCase() === 'B' ? Buffer.from(word, 'base64') : decodeQuoted(word.replaceAll('_', ' '));
-    return bytes.toString('utf8');
-  });
+  return text
+    .replace(/\?=\s+=\?/g, '?==?')
+    .replace(/=\?UTF-8\?([BQ])\?([^?]*)\?=/gi, (_, kind: string, word: string) => {
+      const bytes = kind.toUpperCase() === 'B' ? Buffer.from(word, 'base64') : decodeQuoted(word.replaceAll('_', ' '));
+      return bytes.toString('utf8');
+    });
 }

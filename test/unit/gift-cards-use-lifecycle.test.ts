@@ -37,7 +37,7 @@ describe('the life of a gift card', () => {
       expect(other.code).not.to.equal(first.code);
     });
 
-    it('keeps no code in the receipt, the events and every other answer', async () => {
+    it('is the only answer that tells the code', async () => {
       const { id, code } = await world.issue();
       const card = await world.call('getCard', { cardId: id });
       const list = await world.call('listCards', {});

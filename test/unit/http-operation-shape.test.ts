@@ -100,6 +100,13 @@ describe('the shape of an operation', () => {
     );
   });
 
+  it('leaves answers open for further fields unless their schema is strict', () => {
+    const additional = (schema: z.ZodType): unknown => toJsonSchema(schema, 'output', 'test').additionalProperties;
+    expect(additional(z.object({}))).to.equal(undefined);
+    expect(additional(z.strictObject({}))).to.equal(false);
+    expect(additional(z.record(z.string(), z.string()))).to.deep.equal({ type: 'string' });
+  });
+
   it('carries the marks of fields as extensions and free JSON as a schema of its own', () => {
     const schema = z.object({ pin: secret(z.string()).optional(), who: personal(z.string()), data: z.json() });
     const { properties, $defs } = toJsonSchema(schema, 'output', 'test');

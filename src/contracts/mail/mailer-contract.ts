@@ -45,7 +45,14 @@ const refusals: readonly ContractCase<MailerSite>[] = [
   {
     title: 'refuses what is not exactly one address',
     async run({ mailer }) {
-      const faulty = ['', 'someone', 'a@example.com, b@example.com', 'A <a@example.com>', 'a@b@example.com', ' a@example.com'];
+      const faulty = [
+        '',
+        'someone',
+        'a@example.com, b@example.com',
+        'A <a@example.com>',
+        'a@b@example.com',
+        ' a@example.com',
+      ];
       for (const to of faulty) await assert.rejects(mailer.send(mailTo(to)), InvalidMail, to);
     },
   },
@@ -67,7 +74,10 @@ const refusals: readonly ContractCase<MailerSite>[] = [
     title: 'repeats no address in an error',
     async run({ mailer }) {
       const to = `${someone()}, ${someone()}`;
-      await assert.rejects(mailer.send(mailTo(to)), (error: Error) => !`${error.message} ${error.stack}`.includes('someone-'));
+      await assert.rejects(
+        mailer.send(mailTo(to)),
+        (error: Error) => !`${error.message} ${error.stack}`.includes('someone-'),
+      );
     },
   },
   {

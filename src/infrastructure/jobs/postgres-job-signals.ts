@@ -5,9 +5,13 @@ import { Loop } from './loop.ts';
 
 const channel = 'portolan_jobs';
 /** At least this long between two notifications of one process: each is a commit that locks out other notifying ones. */
-const pauseMs = 5;
+const pauseMs = 2;
 const reconnectMs = 500;
-const notifySql = 'SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message';
+/** Not flushed to disk: news of a server that crashes are of no use. */
+const notifySql = `
+  SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, message)
+  FROM unnest($2::text[]) AS message`;
+const notifyWithinSql = 'SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message';
 
 /**
  * Tells other processes about jobs through LISTEN and NOTIFY. A message is `<sender> queued <type>` or
@@ -102,5 +106,5 @@ export class PostgresJobSignals implements JobNews {
 
 /** Tells all processes as soon as the transaction on this connection has been committed. */
 export async function notifyWithin(client: ClientBase, types: readonly string[]): Promise<void> {
-  await client.query(notifySql, [channel, types.map((type) => `- queued ${type}`)]);
+  await client.query(notifyWithinSql, [channel, types.map((type) => `- queued ${type}`)]);
 }

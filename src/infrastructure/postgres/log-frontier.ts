@@ -92,7 +92,7 @@ export class LogFrontier {
   #accept(rows: readonly EventCells[]): boolean {
     for (const cells of rows) {
       const event = decodeEvent(cells);
-      if (event.position !== this.#position + 1n && event.position > this.#settled) return true;
+      if (event.position !== this.#position + 1n && event.position < 0n) return true;
       this.#window.add(event, cells[12].length);
       this.#position = event.position;
     }

@@ -27,8 +27,12 @@ export function toJsonSchema(schema: z.ZodType, io: 'input' | 'output', where: s
     io,
     unrepresentable: ({ path, message }) => refuse(path, `${message}.`),
     override: ({ zodSchema, jsonSchema, path }) => {
-      const { type } = zodSchema._zod.def;
-      if (type === 'any' || type === 'unknown') refuse(path, `z.${type}() says nothing; z.json() is for free JSON.`);
+      const { def } = zodSchema._zod;
+      if (def.type === 'any' || def.type === 'unknown') {
+        refuse(path, `z.${def.type}() says nothing; z.json() is for free JSON.`);
+      }
+      // An answer may get more fields later: only where a schema is strict are others excluded.
+      if (def.type === 'object' && def.catchall === undefined) delete jsonSchema.additionalProperties;
       for (const mark of MARKS) {
         if (jsonSchema[mark] === true) jsonSchema[`x-${mark}`] = true;
         delete jsonSchema[mark];

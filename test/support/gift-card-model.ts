@@ -1,0 +1,355 @@
+/** What the model says instead of changing anything: the code of the error that is due. */
+export class ModelRefusal extends Error {
+  readonly code: string;
+
+  constructor(reason: string) {
+    super(reason);
+    this.code = reason.includes('.') ? reason : `gift_cards.${reason}`;
+  }
+}
+
+interface ModelCard {
+  readonly currency: string;
+  readonly original: number;
+  balance: number;
+  /** Milliseconds since 1970; infinite for a card that never expires. */
+  until: number;
+  booked: boolean;
+  frozen: boolean;
+  voided: boolean;
+}
+
+interface ModelHold {
+  readonly card: string;
+  readonly order: string;
+  readonly purpose: string;
+  readonly amount: number;
+  readonly until: number;
+  state: 'open' | 'captured' | 'gone';
+}
+
+interface ModelPayment {
+  readonly id: string;
+  readonly card: string;
+  readonly order: string;
+  readonly purpose: string;
+  readonly amount: number;
+  refunded: number;
+}
+
+export interface ModelLeg {
+  readonly order: string;
+  readonly card?: string;
+  readonly payment?: string;
+  readonly currency: string;
+  waiting: number;
+}
+
+/** An amount in minor units, small enough for a number. */
+export interface ModelAmount {
+  readonly minor: number;
+  readonly currency: string;
+}
+
+/** What a payment or a hold is for. */
+export interface ModelPurpose {
+  readonly card: string;
+  readonly order: string;
+  readonly purpose: string;
+}
+
+/**
+ * The rules of gift cards once more, told as naively as possible: plain numbers that are changed in place, no journal,
+ * no events, no versions. Every method checks, then changes; ids and the time come from what the system did.
+ */
+export class GiftCardModel {
+  readonly cards = new Map<string, ModelCard>();
+  readonly holds = new Map<string, ModelHold>();
+  readonly payments: ModelPayment[] = [];
+  readonly legs = new Map<string, ModelLeg>();
+  /** Until when payments for a cancelled order are refused. */
+  readonly cancelled = new Map<string, number>();
+
+  create(id: string, { minor, currency }: ModelAmount, until: number, now: number): void {
+    if (until <= now) throw new ModelRefusal('invalid_expiry');
+    const flags = { booked: false, frozen: false, voided: false };
+    this.cards.set(id, { currency, original: minor, balance: minor, until, ...flags });
+  }
+
+  /** Returns the payment, which may be an earlier one. */
+  redeem(id: string, what: ModelPurpose, amount: ModelAmount | undefined, now: number): ModelPayment {
+    this.#checkOrder(what.order, now);
+    const earlier = this.#paid(what);
+    if (earlier) return this.#same(earlier, amount);
+    if (this.#held(what, now)) throw new ModelRefusal('redemption_conflict');
+    const taken = this.#take(what.card, amount, now);
+    return this.#pay(id, what, taken, now);
+  }
+
+  /** Returns the hold, which may be an earlier one. */
+  hold(id: string, what: ModelPurpose, amount: ModelAmount | undefined, until: number, now: number): ModelHold {
+    this.#checkOrder(what.order, now);
+    const earlier = this.#held(what, now);
+    if (earlier) return this.#same(earlier, amount);
+    if (this.#paid(what)) throw new ModelRefusal('redemption_conflict');
+    const hold: ModelHold = { ...what, amount: this.#take(what.card, amount, now), until, state: 'open' };
+    this.holds.set(id, hold);
+    return hold;
+  }
+
+  capture(holdId: string, id: string, amount: ModelAmount | undefined, now: number): ModelPayment {
+    const hold = this.#hold(holdId);
+    const card = this.card(hold.card);
+    if (hold.state === 'captured') {
+      const first = this.#paid(hold) as ModelPayment;
+      return this.#same(first, amount ?? { minor: hold.amount, currency: card.currency });
+    }
+    if (hold.state === 'gone' || hold.until <= now) throw new ModelRefusal('hold_ended');
+    const { minor, currency } = amount ?? { minor: hold.amount, currency: card.currency };
+    if (currency !== card.currency) throw new ModelRefusal('money.currency_mismatch');
+    if (minor > hold.amount) throw new ModelRefusal('capture_exceeds_hold');
+    hold.state = 'captured';
+    card.balance += hold.amount - minor;
+    return this.#pay(id, hold, minor, now);
+  }
+
+  release(holdId: string): void {
+    const hold = this.#hold(holdId);
+    if (hold.state !== 'open') throw new ModelRefusal('hold_ended');
+    this.#giveBack(hold);
+  }
+
+  /** Returns how much came back. */
+  refund(paymentId: string, amount: ModelAmount | undefined, now: number): number {
+    const payment = this.payments.find(({ id }) => id === paymentId) as ModelPayment;
+    const card = this.card(payment.card);
+    const left = payment.amount - payment.refunded;
+    const { minor, currency } = amount ?? { minor: left, currency: card.currency };
+    if (amount === undefined && left === 0) throw new ModelRefusal('refund_exceeds_redemption');
+    if (currency !== card.currency) throw new ModelRefusal('money.currency_mismatch');
+    if (minor > left) throw new ModelRefusal('refund_exceeds_redemption');
+    this.expire(payment.card, now);
+    this.#refund(payment, minor);
+    return minor;
+  }
+
+  transfer(fromId: string, toId: string, amount: ModelAmount, agreed: boolean, now: number): void {
+    const [from, to] = [this.card(fromId), this.card(toId)];
+    this.#checkFunds(fromId, amount, now);
+    if (fromId === toId) throw new ModelRefusal('transfer_to_same_card');
+    this.#checkUsable(to, now);
+    if (to.currency !== amount.currency) throw new ModelRefusal('money.currency_mismatch');
+    const hasMoney = to.balance > 0 || this.#openHolds(toId).length > 0;
+    if (from.until < to.until && hasMoney && !agreed) throw new ModelRefusal('transfer_shortens_expiry');
+    this.#take(fromId, amount, now);
+    to.balance += amount.minor;
+    to.until = Math.min(from.until, to.until);
+  }
+
+  void(id: string): void {
+    const card = this.card(id);
+    if (card.voided) throw new ModelRefusal('voided_card');
+    for (const hold of this.#openHolds(id)) this.#giveBack(hold);
+    card.balance = 0;
+    card.voided = true;
+  }
+
+  freeze(id: string, now: number): void {
+    this.#checkUsable(this.card(id), now);
+    this.card(id).frozen = true;
+  }
+
+  unfreeze(id: string): void {
+    if (!this.card(id).frozen) throw new ModelRefusal('card_not_frozen');
+    this.card(id).frozen = false;
+  }
+
+  reload(id: string, { minor, currency }: ModelAmount, now: number): void {
+    const card = this.card(id);
+    this.#checkUsable(card, now);
+    if (card.currency !== currency) throw new ModelRefusal('money.currency_mismatch');
+    card.balance += minor;
+  }
+
+  extend(id: string, until: number, now: number): void {
+    const card = this.card(id);
+    if (card.voided) throw new ModelRefusal('voided_card');
+    if (card.booked) throw new ModelRefusal('expiry_booked');
+    if (until !== Infinity && until <= Math.max(card.until, now)) throw new ModelRefusal('invalid_expiry');
+    card.until = until;
+  }
+
+  /** Takes a leg in once, whatever comes of it. */
+  receiveLeg(key: string, leg: ModelLeg): void {
+    if (!this.legs.has(key)) this.legs.set(key, { ...leg });
+  }
+
+  /** Gives all legs of an order what they can get. */
+  settleOrder(order: string, now: number): void {
+    const paying = new Set(this.payments.filter((payment) => payment.order === order).map(({ card }) => card));
+    for (const card of paying) {
+      const movable = this.#waiting(order, card).some(({ currency }) => currency === this.card(card).currency);
+      const refundable = this.#paymentsOf(order, card).some(({ amount, refunded }) => refunded < amount);
+      if (movable && refundable) this.#settle(order, card, now);
+    }
+  }
+
+  cancel(order: string, markMs: number, now: number): void {
+    const payments = this.payments.filter((payment) => payment.order === order && payment.refunded < payment.amount);
+    for (const hold of this.holds.values()) if (hold.order === order && hold.state === 'open') this.#giveBack(hold);
+    for (const card of new Set(payments.map((payment) => payment.card))) this.expire(card, now);
+    for (const payment of payments) this.#refund(payment, payment.amount - payment.refunded);
+    if ((this.cancelled.get(order) ?? 0) <= now) this.cancelled.set(order, now + markMs);
+  }
+
+  /** Books the expiry; false where it isn't due, was booked before, or waits for a hold. */
+  expire(id: string, now: number): boolean {
+    const card = this.card(id);
+    const waits = this.#openHolds(id).some(({ until }) => until > now);
+    if (card.voided || card.booked || card.until > now || waits) return false;
+    this.bookBack(id, now);
+    card.balance = 0;
+    card.booked = true;
+    return true;
+  }
+
+  /** Gives back what holds had reserved whose time is over. */
+  bookBack(id: string, now: number): void {
+    for (const hold of this.#openHolds(id)) if (hold.until <= now) this.#giveBack(hold);
+  }
+
+  /** Whether a sweep has to do something about the card. */
+  isDue(id: string, now: number): boolean {
+    const holds = this.#openHolds(id);
+    const { until, booked, voided } = this.card(id);
+    if (holds.some((hold) => hold.until <= now)) return true;
+    return holds.length === 0 && until <= now && !booked && !voided;
+  }
+
+  card(id: string): ModelCard {
+    const card = this.cards.get(id);
+    if (card === undefined) throw new ModelRefusal('card_not_found');
+    return card;
+  }
+
+  available(id: string, now: number): number {
+    const over = this.#openHolds(id).filter(({ until }) => until <= now);
+    return over.reduce((sum, { amount }) => sum + amount, this.card(id).balance);
+  }
+
+  status(id: string, now: number): string {
+    const { voided, booked, until, frozen, balance, original } = this.card(id);
+    if (voided) return 'voided';
+    if (booked || until <= now) return 'expired';
+    if (frozen) return 'frozen';
+    if (balance >= original) return 'active';
+    return balance > 0 || this.#openHolds(id).length > 0 ? 'partially_redeemed' : 'fully_redeemed';
+  }
+
+  /** Balances and open holds by currency: what is owed. */
+  owed(): Map<string, number> {
+    const sums = new Map<string, number>();
+    for (const [id, { currency, balance }] of this.cards) {
+      const held = this.#openHolds(id).reduce((sum, { amount }) => sum + amount, 0);
+      sums.set(currency, (sums.get(currency) ?? 0) + balance + held);
+    }
+    return sums;
+  }
+
+  #hold(id: string): ModelHold {
+    const hold = this.holds.get(id);
+    if (hold === undefined) throw new ModelRefusal('hold_not_found');
+    return hold;
+  }
+
+  #openHolds(card: string): ModelHold[] {
+    return [...this.holds.values()].filter((hold) => hold.card === card && hold.state === 'open');
+  }
+
+  #checkOrder(order: string, now: number): void {
+    if ((this.cancelled.get(order) ?? 0) > now) throw new ModelRefusal('order_cancelled');
+  }
+
+  #checkUsable(card: ModelCard, now: number): void {
+    if (card.voided) throw new ModelRefusal('voided_card');
+    if (card.frozen) throw new ModelRefusal('frozen_card');
+    if (card.booked || card.until <= now) throw new ModelRefusal('expired_card');
+  }
+
+  #checkFunds(id: string, amount: ModelAmount, now: number): void {
+    const available = this.available(id, now);
+    this.#checkUsable(this.card(id), now);
+    if (amount.currency !== this.card(id).currency) throw new ModelRefusal('money.currency_mismatch');
+    if (available === 0) throw new ModelRefusal('already_redeemed');
+    if (amount.minor > available) throw new ModelRefusal('insufficient_balance');
+  }
+
+  #take(id: string, amount: ModelAmount | undefined, now: number): number {
+    const card = this.card(id);
+    const taken = amount ?? { minor: this.available(id, now), currency: card.currency };
+    this.#checkFunds(id, taken, now);
+    this.bookBack(id, now);
+    card.balance -= taken.minor;
+    return taken.minor;
+  }
+
+  #paid({ card, order, purpose }: ModelPurpose): ModelPayment | undefined {
+    return this.#paymentsOf(order, card).find((payment) => payment.purpose === purpose);
+  }
+
+  #held({ card, order, purpose }: ModelPurpose, now: number): ModelHold | undefined {
+    return this.#openHolds(card).find(
+      (hold) => hold.order === order && hold.purpose === purpose && hold.until > now,
+    );
+  }
+
+  #same<Payment extends { card: string; amount: number }>(earlier: Payment, amount: ModelAmount | undefined): Payment {
+    if (amount === undefined) return earlier;
+    if (amount.currency !== this.card(earlier.card).currency) throw new ModelRefusal('money.currency_mismatch');
+    if (amount.minor !== earlier.amount) throw new ModelRefusal('redemption_conflict');
+    return earlier;
+  }
+
+  #pay(id: string, { card, order, purpose }: ModelPurpose, amount: number, now: number): ModelPayment {
+    const payment = { id, card, order, purpose, amount, refunded: 0 };
+    this.payments.push(payment);
+    if (this.#waiting(order, card).length > 0) this.#settle(order, card, now);
+    return payment;
+  }
+
+  #paymentsOf(order: string, card: string): ModelPayment[] {
+    return this.payments.filter((payment) => payment.order === order && payment.card === card);
+  }
+
+  #waiting(order: string, card: string): ModelLeg[] {
+    const own = this.#paymentsOf(order, card).map(({ id }) => id);
+    return [...this.legs.values()].filter(
+      (leg) => leg.order === order && leg.waiting > 0 && (leg.card === card || own.includes(leg.payment ?? '')),
+    );
+  }
+
+  #settle(order: string, cardId: string, now: number): void {
+    this.expire(cardId, now);
+    const payments = this.#paymentsOf(order, cardId);
+    for (const leg of this.#waiting(order, cardId)) {
+      if (leg.currency !== this.card(cardId).currency) continue;
+      const named = payments.filter(({ id }) => id === leg.payment);
+      for (const payment of [...named, ...payments]) {
+        const part = Math.min(leg.waiting, payment.amount - payment.refunded);
+        this.#refund(payment, part);
+        leg.waiting -= part;
+      }
+    }
+  }
+
+  #refund(payment: ModelPayment, amount: number): void {
+    payment.refunded += amount;
+    const card = this.card(payment.card);
+    if (!card.voided) card.balance += amount;
+  }
+
+  #giveBack(hold: ModelHold): void {
+    hold.state = 'gone';
+    this.card(hold.card).balance += hold.amount;
+  }
+}

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { codeFormat } from '../domain/gift-cards/code.ts';
-import { DomainError } from '../domain/shared/domain-error.ts';
+import { codeFormat, UnsupportedCodeFormat, type CodeFormat } from '../domain/gift-cards/code.ts';
+import { MAX_BODY_LENGTH, MIN_BODY_LENGTH } from '../domain/gift-cards/code-alphabet.ts';
 import { pepperTable, type Pepper } from '../infrastructure/system/pepper.ts';
 
 /** Every schema here reads the text of an environment variable; its messages go on from the setting's name. */
@@ -13,7 +13,7 @@ const read = <T>(parse: (value: string) => T) =>
     try {
       return parse(value);
     } catch (error) {
-      if (!(error instanceof Fault || error instanceof DomainError)) throw error;
+      if (!(error instanceof Fault)) throw error;
       context.addIssue({ code: 'custom', message: error.message });
       return z.NEVER;
     }
@@ -135,15 +135,24 @@ export const peppers = read((value): readonly Pepper[] => {
 
 /** Lengths of gift card codes, that of new ones first. */
 export const codeLengths = read((value): readonly number[] => {
-  const lengths = parts(value).map(
-    (part) => codeFormat({ length: /^\d{1,2}$/.test(part) ? Number(part) : Number.NaN }).length,
-  );
-  if (new Set(lengths).size < lengths.length) throw new Fault('must name each length once');
+  const lengths = parts(value).map((part) => (/^\d{1,2}$/.test(part) ? Number(part) : Number.NaN));
+  if (!lengths.every((length) => fits({ length })) || new Set(lengths).size < lengths.length) {
+    throw new Fault(`must be different whole numbers from ${MIN_BODY_LENGTH} to ${MAX_BODY_LENGTH}, parted by commas`);
+  }
   return lengths;
 });
 
 /** The prefix of gift card codes. */
-export const codePrefix = read((value) => codeFormat({ prefix: value }).prefix);
+export const codePrefix = text.refine((prefix) => fits({ prefix }), 'must be 1 to 12 characters of A-Z and 0-9');
+
+function fits(format: Partial<CodeFormat>): boolean {
+  try {
+    return codeFormat(format) !== undefined;
+  } catch (error) {
+    if (error instanceof UnsupportedCodeFormat) return false;
+    throw error;
+  }
+}
 
 const PROXY_NAMES: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'uniquelocal']);
 

@@ -161,7 +161,6 @@ describe('streams over HTTP', () => {
     const api = await startDemoApi({
       api: { deadlineMs: 30 },
       handlers: {
-        // eslint-disable-next-line require-yield
         list: async function* (_input, { signal }) {
           await new Promise((resolve) => signal?.addEventListener('abort', resolve));
         },

@@ -298,9 +298,7 @@ export class GiftCardModel {
   }
 
   #held({ card, order, purpose }: ModelPurpose, now: number): ModelHold | undefined {
-    return this.#openHolds(card).find(
-      (hold) => hold.order === order && hold.purpose === purpose && hold.until > now,
-    );
+    return this.#openHolds(card).find((hold) => hold.order === order && hold.purpose === purpose && hold.until > now);
   }
 
   #same<Payment extends { card: string; amount: number }>(earlier: Payment, amount: ModelAmount | undefined): Payment {

@@ -18,14 +18,14 @@ const retryMs = 250;
  * tried alone for a while, so that one bad settlement fails only itself.
  */
 export class SettlementWriter {
-  readonly #store: JobStore;
+  readonly #store: Pick<JobStore, 'settle'>;
   readonly #onFault: (error: unknown) => void;
   readonly #pending: Pending[] = [];
   #writing = false;
   #batchSize = maxBatch;
   #impatient = false;
 
-  constructor(store: JobStore, onFault: (error: unknown) => void) {
+  constructor(store: Pick<JobStore, 'settle'>, onFault: (error: unknown) => void) {
     this.#store = store;
     this.#onFault = onFault;
   }

@@ -92,7 +92,7 @@ export class LogFrontier {
   #accept(rows: readonly EventCells[]): boolean {
     for (const cells of rows) {
       const event = decodeEvent(cells);
-      if (event.position !== this.#position + 1n && event.position < 0n) return true;
+      if (event.position !== this.#position + 1n && event.position > this.#settled) return true;
       this.#window.add(event, cells[12].length);
       this.#position = event.position;
     }
@@ -103,7 +103,7 @@ export class LogFrontier {
   async #note(gap: boolean): Promise<void> {
     const { head, holders } = await this.#observe();
     if (!gap && head - this.#position <= LEAP) return;
-    if (holders.length === 0) this.#settle(head);
+    if (holders.length >= 0) this.#settle(head);
     else this.#pending = { upTo: head, transactions: new Set(holders) };
   }
 

@@ -1,0 +1,110 @@
+import fc from 'fast-check';
+
+/** An amount, told by what a card (or a hold, or a payment) has when the command is given. */
+export type AmountChoice =
+  | { readonly kind: 'left out' }
+  | { readonly kind: 'exact'; readonly minor: number }
+  /** All that there is and so much more; less for a negative one. */
+  | { readonly kind: 'all and'; readonly minor: number }
+  | { readonly kind: 'of another currency' };
+
+/** A command of a history; cards, holds, payments and orders are numbered, and numbers wrap around. */
+export type Command =
+  | { readonly do: 'create'; readonly currency: number; readonly minor: number; readonly lasts: number | null }
+  | {
+      readonly do: 'redeem';
+      readonly card: number;
+      readonly order: number;
+      readonly purpose: number;
+      amount: AmountChoice;
+    }
+  | {
+      readonly do: 'hold';
+      readonly card: number;
+      readonly order: number;
+      readonly purpose: number;
+      readonly amount: AmountChoice;
+      readonly lasts: number;
+    }
+  | { readonly do: 'capture'; readonly hold: number; readonly amount: AmountChoice }
+  | { readonly do: 'release'; readonly hold: number }
+  | { readonly do: 'refund'; readonly payment: number; readonly amount: AmountChoice }
+  | {
+      readonly do: 'transfer';
+      readonly from: number;
+      readonly to: number;
+      readonly amount: AmountChoice;
+      readonly agreed: boolean;
+    }
+  | { readonly do: 'void' | 'freeze' | 'unfreeze'; readonly card: number }
+  | { readonly do: 'reload'; readonly card: number; readonly amount: AmountChoice }
+  | { readonly do: 'extend'; readonly card: number; readonly lasts: number | null }
+  | { readonly do: 'refund order'; readonly order: number; readonly legs: readonly LegChoice[] }
+  | { readonly do: 'cancel'; readonly order: number }
+  | { readonly do: 'tick'; readonly units: number }
+  | { readonly do: 'sweep' }
+  | { readonly do: 'repeat' };
+
+export interface LegChoice {
+  readonly names: 'card' | 'payment';
+  readonly number: number;
+  readonly minor: number;
+  readonly rightCurrency: boolean;
+}
+
+const number = fc.nat(5);
+const minor = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 1, max: 200 }) }, fc.integer({ min: 1, max: 20_000 }));
+const amount: fc.Arbitrary<AmountChoice> = fc.oneof(
+  { weight: 6, arbitrary: minor.map((value) => ({ kind: 'exact' as const, minor: value })) },
+  { weight: 3, arbitrary: fc.constant({ kind: 'left out' as const }) },
+  {
+    weight: 3,
+    arbitrary: fc.integer({ min: -2, max: 1 }).map((value) => ({ kind: 'all and' as const, minor: value })),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: 'of another currency' as const }) },
+);
+/** How long something lasts, in units of the history's clock. */
+const lasts = fc.integer({ min: 1, max: 12 });
+const lastsOrNever = fc.option(lasts, { nil: null, freq: 3 });
+const order = fc.nat(2);
+const purpose = fc.nat(2);
+const leg: fc.Arbitrary<LegChoice> = fc.record({
+  names: fc.constantFrom('card', 'payment'),
+  number,
+  minor,
+  rightCurrency: fc.integer({ min: 0, max: 9 }).map((value) => value > 0),
+});
+
+const create: fc.Arbitrary<Command> = fc.record({
+  do: fc.constant('create'),
+  currency: fc.constantFrom(0, 0, 0, 1, 2),
+  minor,
+  lasts: lastsOrNever,
+});
+
+const weighted: readonly (readonly [weight: number, command: fc.Arbitrary<Command>])[] = [
+  [2, create],
+  [8, fc.record({ do: fc.constant('redeem'), card: number, order, purpose, amount })],
+  [6, fc.record({ do: fc.constant('hold'), card: number, order, purpose, amount, lasts })],
+  [5, fc.record({ do: fc.constant('capture'), hold: number, amount })],
+  [2, fc.record({ do: fc.constant('release'), hold: number })],
+  [4, fc.record({ do: fc.constant('refund'), payment: number, amount })],
+  [4, fc.record({ do: fc.constant('transfer'), from: number, to: number, amount, agreed: fc.boolean() })],
+  [1, fc.record({ do: fc.constant('void'), card: number })],
+  [1, fc.record({ do: fc.constant('freeze'), card: number })],
+  [2, fc.record({ do: fc.constant('unfreeze'), card: number })],
+  [2, fc.record({ do: fc.constant('reload'), card: number, amount })],
+  [2, fc.record({ do: fc.constant('extend'), card: number, lasts: lastsOrNever })],
+  [4, fc.record({ do: fc.constant('refund order'), order, legs: fc.array(leg, { minLength: 1, maxLength: 3 }) })],
+  [2, fc.record({ do: fc.constant('cancel'), order })],
+  [4, fc.record({ do: fc.constant('tick'), units: fc.integer({ min: 1, max: 6 }) })],
+  [2, fc.record({ do: fc.constant('sweep') })],
+  [3, fc.record({ do: fc.constant('repeat') })],
+];
+
+const command = fc.oneof(...weighted.map(([weight, arbitrary]) => ({ weight, arbitrary })));
+
+/** Up to forty commands after the issue of one to three cards. */
+export const histories: fc.Arbitrary<readonly Command[]> = fc
+  .tuple(fc.array(create, { minLength: 1, maxLength: 3 }), fc.array(command, { maxLength: 40, size: 'max' }))
+  .map(([cards, commands]) => [...cards, ...commands]);

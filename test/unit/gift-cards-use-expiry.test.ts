@@ -1,0 +1,116 @@
+import { expect } from 'chai';
+import { GiftCardWorld, usd } from '../support/gift-card-world.ts';
+
+describe('the sweep', () => {
+  let world: GiftCardWorld;
+
+  beforeEach(() => {
+    world = new GiftCardWorld();
+  });
+  afterEach(() => world.verify());
+
+  const expiring = (ms: number, amount = '50.00') =>
+    world.issue(amount, { expiresAt: new Date(world.now.getTime() + ms).toISOString() });
+
+  it('books the expiry of each card exactly once, into the account of the policy', async () => {
+    const first = await expiring(10);
+    await expiring(20, '30.00');
+    await expiring(30);
+    world.pass(20);
+    expect(await world.sweep()).to.deep.equal({ expired: 2, released: 0, destroyed: 0 });
+    expect(await world.sweep()).to.deep.equal({ expired: 0, released: 0, destroyed: 0 });
+    expect(world.events('expired').map(({ payload }) => payload.amount)).to.deep.equal(['50.00', '30.00']);
+    const [entry] = await world.call('listTransactions', { cardId: first.id });
+    expect(entry).to.deep.include({ type: 'expiry', creditAccount: 'breakage', amount: usd('50.00') });
+    expect(await world.status(first.id)).to.equal('expired');
+  });
+
+  it('books each expiry once also when two of it run at the same time', async () => {
+    await expiring(10);
+    world.pass(10);
+    await Promise.all([world.sweep(), world.sweep()]);
+    expect(world.events('expired')).to.have.length(1);
+  });
+
+  it('is not what makes a card expire: nothing is paid after the expiry, swept or not', async () => {
+    const { code } = await expiring(10);
+    world.pass(10);
+    expect((await world.refusal('redeem', { code, orderId: 'o1' })).code).to.equal('gift_cards.expired_card');
+  });
+
+  it('marks a card with nothing left as expired too', async () => {
+    const { code } = await expiring(10);
+    await world.call('redeem', { code, orderId: 'o1' });
+    world.pass(10);
+    await world.sweep();
+    expect(world.events('expired')[0]?.payload).to.include({ amount: '0.00' });
+  });
+
+  it('waits for open holds, and books what they give back', async () => {
+    const { id, code } = await expiring(10);
+    await world.call('hold', { code, orderId: 'o1', amount: usd('20.00'), expiresInSeconds: 5 });
+    world.pass(10);
+    expect(await world.sweep()).to.include({ expired: 0, released: 0 });
+    expect(await world.balance(id)).to.equal('30.00');
+    world.pass(5000);
+    expect(await world.sweep()).to.include({ expired: 1 });
+    expect(world.events('expired')[0]?.payload).to.include({ amount: '50.00' });
+  });
+
+  it('gives the money of expired holds back', async () => {
+    const { id, code } = await world.issue('50.00');
+    await world.call('hold', { code, orderId: 'o1', amount: usd('20.00'), expiresInSeconds: 1 });
+    await world.call('hold', { code, orderId: 'o2', amount: usd('5.00'), expiresInSeconds: 100 });
+    world.pass(1000);
+    expect(await world.sweep()).to.include({ released: 1 });
+    expect(await world.balance(id)).to.equal('45.00');
+    expect(await world.sweep()).to.include({ released: 0 });
+  });
+
+  it('leaves alone cards that were voided or whose expiry was moved', async () => {
+    const [voided, moved] = [await expiring(10), await expiring(10)];
+    await world.call('void', { cardId: voided.id, reason: 'fraud' });
+    await world.call('extendExpiry', { cardId: moved.id, expiresAt: null, reason: 'law' });
+    world.pass(10);
+    expect(await world.sweep()).to.include({ expired: 0 });
+  });
+
+  it('goes on past a card that fails, reports it, and tries it again the next time', async () => {
+    const broken = new Set<string>();
+    world = new GiftCardWorld({}, (ports) => ({
+      ...ports,
+      cards: {
+        update: (context, keys, decide) =>
+          broken.has(keys.cardIds?.[0] ?? '')
+            ? Promise.reject(new Error('The row is locked'))
+            : ports.cards.update(context, keys, decide),
+      },
+    }));
+    const [bad] = [await expiring(10), await expiring(20), await expiring(30)];
+    broken.add(bad?.id ?? '');
+    world.pass(30);
+    const failure = (await world.sweep().catch((error: unknown) => error)) as AggregateError;
+    expect(failure.errors.map((error: Error) => error.message)).to.deep.equal(['The row is locked']);
+    expect(world.events('expired')).to.have.length(2);
+    broken.clear();
+    expect(await world.sweep()).to.include({ expired: 1 });
+  });
+
+  it('works off more than one page', async () => {
+    for (let n = 0; n < 1100; n += 1) await expiring(10, '1.00');
+    world.pass(10);
+    expect(await world.sweep()).to.include({ expired: 1100 });
+  });
+
+  it('stops between cards when its worker stops', async () => {
+    await expiring(10);
+    world.pass(10);
+    const stopping = new AbortController();
+    stopping.abort(new Error('The worker is stopping'));
+    const failure: unknown = await world
+      .run('gift-cards.book-expiries', {}, { signal: stopping.signal })
+      .catch((error: unknown) => error);
+    expect(failure).to.have.property('message', 'The worker is stopping');
+    expect(world.events('expired')).to.deep.equal([]);
+  });
+});

@@ -45,8 +45,8 @@ function wholePipeline(): RequestListener {
     echoes,
     { say: (data) => Promise.resolve({ data }) },
     {
-      observe: async (operation, _call, run) => {
-        const result = await run();
+      observe: async (operation, call, run) => {
+        const result = await run(call);
         calls.set(operation.word, (calls.get(operation.word) ?? 0) + 1);
         return result;
       },

@@ -55,6 +55,12 @@ describe('the OpenAPI document', () => {
     expect(at('components', 'securitySchemes', 'bearer')).to.include({ type: 'http', scheme: 'bearer' });
   });
 
+  it('names the server where its address is known, and leaves that out of the info', () => {
+    const { servers, info } = openApiDocument([], { title: 'x', version: '1', serverUrl: 'https://api.example' });
+    expect(servers).to.deep.equal([{ url: 'https://api.example' }]);
+    expect(info).to.deep.equal({ title: 'x', version: '1' });
+  });
+
   it('has well-formed operations: unique ids, named parameters with schemas, responses with descriptions', () => {
     const ids = new Set<unknown>();
     for (const [path, item] of Object.entries(at('paths'))) {

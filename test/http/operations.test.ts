@@ -231,16 +231,16 @@ describe('operations over HTTP', () => {
           left--;
         },
       },
-      api: { rateLimitOf: () => ({ limit: 2, remaining: left, resetSeconds: 9 }) },
+      api: { rateLimitOf: () => ({ limit: 2, remaining: left, windowSeconds: 60 }) },
     });
     const headers = async (): Promise<(string | number | null)[]> => {
       const response = await limited.get('/v1/parcels/find');
-      const names = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'retry-after'];
+      const names = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'ratelimit-policy', 'retry-after'];
       return [response.status, ...names.map((name) => response.headers.get(name))];
     };
-    expect(await headers()).to.deep.equal([200, '2', '1', '9', null]);
-    expect(await headers()).to.deep.equal([200, '2', '0', '9', null]);
-    expect(await headers()).to.deep.equal([429, '2', '0', '9', '9']);
+    expect(await headers()).to.deep.equal([200, '2', '1', '60', '2;w=60', null]);
+    expect(await headers()).to.deep.equal([200, '2', '0', '60', '2;w=60', null]);
+    expect(await headers()).to.deep.equal([429, '2', '0', '9', '2;w=60', '9']);
   });
 
   it('wait for the log position of the parameter or the header, and refuse one of another epoch', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { after, before, describe, it } from 'mocha';
+import { after, afterEach, before, describe, it } from 'mocha';
 import pg from 'pg';
 import type { EventLog, LoggedEvent } from '../../src/application/shared/event-log.ts';
 import { eventOf, idsOf, unique, until } from '../../src/contracts/event-log/event-log-site.ts';
@@ -155,17 +155,25 @@ describe('Reading the log while it is written', () => {
     expect(lost.length).to.be.greaterThan(0);
   });
 
-  /** A transaction of its own that runs until it is ended. */
+  const open = new Set<pg.PoolClient>();
+
+  afterEach(() => {
+    for (const client of open) client.release(true);
+    open.clear();
+  });
+
+  /** A transaction of its own that runs until it is ended, or its test is over. */
   async function transaction(
     ...statements: string[]
-  ): Promise<{ client: pg.PoolClient; end(how: string): Promise<void> }> {
+  ): Promise<{ client: pg.PoolClient; end(how: 'COMMIT' | 'ROLLBACK'): Promise<void> }> {
     const client = await pool.connect();
-    await client.query('BEGIN');
-    for (const statement of statements) await client.query(statement);
+    open.add(client);
+    for (const statement of ['BEGIN', ...statements]) await client.query(statement);
     return {
       client,
       async end(how) {
         await client.query(how);
+        open.delete(client);
         client.release();
       },
     };

@@ -1,5 +1,5 @@
 import type { Call, Principal, Reply } from './call.ts';
-import type { ContextContract, InputOf, OperationDefinition, OutputOf } from './contract.ts';
+import type { ContextContract, InputOf, LibraryInputOf, OperationDefinition, OutputOf } from './contract.ts';
 import { UnknownOperation } from './errors.ts';
 import type { CompiledOperation } from './pipeline.ts';
 import { positionTokens, type PositionTokens } from './position-tokens.ts';
@@ -57,6 +57,23 @@ export interface Caller {
   stream(word: string, input: unknown, options?: CallOptions): AsyncIterable<unknown>;
 }
 
+/** What a caller in the same process may say besides. */
+export interface InProcessCallOptions extends CallOptions {
+  /** A transaction of the caller's that a command joins, as the repository's adapter has it: a client of `pg`. */
+  readonly unit?: unknown;
+}
+
+type InProcessMethod<O extends OperationDefinition> = O['kind'] extends 'stream'
+  ? (input: LibraryInputOf<O>, options?: InProcessCallOptions) => AsyncIterable<OutputOf<O>>
+  : (input: LibraryInputOf<O>, options?: InProcessCallOptions) => Promise<OutputOf<O>>;
+
+/** A client of operations in the same process: inputs may be as wide as the contract's `libraryInput`. */
+export type InProcessClient<C extends readonly ContextContract[]> = {
+  readonly [K in C[number] as K['noun']]: {
+    readonly [V in keyof K['operations']]: InProcessMethod<K['operations'][V]>;
+  };
+} & Caller;
+
 /** Builds a client on the two calls that a transport knows. Throws where two contracts share a noun. */
 export function clientOf<const C extends readonly ContextContract[]>(contracts: C, caller: Caller): Client<C> {
   const client: { [noun: string]: unknown } = { call: caller.call, stream: caller.stream };
@@ -88,21 +105,23 @@ export function inProcessClient<const C extends readonly ContextContract[]>(
   contracts: C,
   operations: ReadonlyMap<string, CompiledOperation>,
   { principal, newId, positions = positionTokens('log') }: InProcessOptions,
-): Client<C> {
+): InProcessClient<C> {
   const find = (word: string): CompiledOperation => {
     const operation = operations.get(word);
     if (operation === undefined) throw new UnknownOperation(`There is no operation ${word}.`);
     return operation;
   };
-  const callOf = ({ definition }: CompiledOperation, options: CallOptions): Call => ({
+  const callOf = ({ definition }: CompiledOperation, options: InProcessCallOptions): Call => ({
     principal,
+    inProcess: true,
+    unit: options.unit,
     correlationId: options.correlationId ?? newId(),
     traceParent: options.traceParent,
     idempotencyKey: options.idempotencyKey ?? (needsKey(definition) ? newId() : undefined),
     after: options.after === undefined ? undefined : positions.parse(options.after),
     signal: options.signal,
   });
-  return clientOf(contracts, {
+  const client: unknown = clientOf(contracts, {
     async call(word, input, options = {}) {
       const operation = find(word);
       const call = callOf(operation, options);
@@ -116,6 +135,7 @@ export function inProcessClient<const C extends readonly ContextContract[]>(
       yield* (await operation.invoke(input, callOf(operation, options))) as AsyncIterable<unknown>;
     },
   });
+  return client as InProcessClient<C>;
 }
 
 /** True for commands that are carried out once by their key. */

@@ -174,14 +174,15 @@ export class GiftCard {
     return new GiftCard(record(booked, 'transferred', facts));
   }
 
-  /** The receiving half; the card takes the earlier expiry, and `agreed` where that shortens its own money. */
+  /** The receiving half; the card takes the earlier expiry, and `agreed` where that shortens its own money, held or not. */
   transferIn(transferId: string, from: GiftCard, amount: Money, agreed: boolean, moment: Moment): GiftCard {
     requireUsable(this.#at.state, moment.now);
     requireCurrency(this.#at.state, amount);
     const { state } = this.#at;
     const expiresAt = earlier(state.expiresAt, from.expiresAt);
-    const shortens = expiresAt?.getTime() !== state.expiresAt?.getTime() && state.balanceMinor > 0n;
-    if (shortens && !agreed) {
+    const hasMoney = state.balanceMinor > 0n || state.openHolds.length > 0;
+    const shortens = expiresAt?.getTime() !== state.expiresAt?.getTime();
+    if (shortens && hasMoney && !agreed) {
       throw new errors.TransferShortensExpiry('The receiving card would expire earlier than now.');
     }
     const movement = { type: 'transfer_in', from: `transfer:${transferId}`, to: this.#account } as const;

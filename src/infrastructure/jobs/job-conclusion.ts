@@ -18,6 +18,8 @@ export type Ending =
 
 export type JobOutcome = Extract<JobWorkerEvent, { kind: 'ended' }>['outcome'];
 
+const longestSnoozeMs = 366 * 24 * 60 * 60 * 1000;
+
 /** What an ending means, and what is to be written about it: nothing if the lease was lost. */
 export interface Conclusion {
   readonly outcome: JobOutcome;
@@ -54,7 +56,8 @@ export function conclude(claimed: ClaimedJob, retries: RetryPolicy, ending: Endi
     }
   }
   if (error instanceof JobSnoozed) {
-    const delayMs = Math.max(0, Number(error.details['delayMs']));
+    const asked = Number(error.details['delayMs']);
+    const delayMs = asked > 0 ? Math.min(asked, longestSnoozeMs) : 0;
     return { outcome: 'snoozed', settlement: { ...settlement, state: 'scheduled', delayMs, refund: true }, error };
   }
   const failure = summarizeFailure(error);

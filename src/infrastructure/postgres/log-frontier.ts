@@ -103,7 +103,7 @@ export class LogFrontier {
   async #note(gap: boolean): Promise<void> {
     const { head, holders } = await this.#observe();
     if (!gap && head - this.#position <= LEAP) return;
-    if (holders.length >= 0) this.#settle(head);
+    if (holders.length === 0) this.#settle(head);
     else this.#pending = { upTo: head, transactions: new Set(holders) };
   }
 

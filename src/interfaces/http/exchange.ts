@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call, Principal, Reply } from '../../application/shared/call.ts';
+import type { CompiledOperation } from '../../application/shared/pipeline.ts';
 import type { PositionTokens } from '../../application/shared/position-tokens.ts';
 import { wantsProblem } from './accept.ts';
 import { envelopeBody, failureOf, problemBody, type Failure } from './failure.ts';
@@ -26,12 +27,15 @@ export interface ReportContext {
 /** Takes note of an error that callers are told nothing about. */
 export type Report = (error: unknown, context: ReportContext) => void;
 
-/** Where a caller stands with its rate limit; seconds until the count is back at `limit`. */
+/** Where a caller stands with its rate limit: `limit` calls in any `windowSeconds`. */
 export interface RateLimitState {
   readonly limit: number;
   readonly remaining: number;
-  readonly resetSeconds: number;
+  readonly windowSeconds: number;
 }
+
+/** Looks up, without counting, where the caller of this call stands; undefined where it has no limit. */
+export type RateLimitOf = (operation: CompiledOperation, call: Call) => RateLimitState | undefined;
 
 /** What the routes need to know of their surroundings, with all defaults filled in. */
 export interface Frame {
@@ -39,7 +43,7 @@ export interface Frame {
   readonly authenticate: Authenticate;
   readonly report: Report;
   readonly positions: PositionTokens;
-  readonly rateLimitOf: ((call: Call) => RateLimitState | undefined) | undefined;
+  readonly rateLimitOf: RateLimitOf | undefined;
   readonly addressOf: (request: IncomingMessage) => string | undefined;
   readonly newId: () => string;
   readonly deadlineMs: number;
@@ -129,15 +133,17 @@ function setFailureHeaders({ request, response }: Exchange, { status, details, r
   } else if (status === 413) {
     // The rest of the body is not worth reading only to keep the connection.
     response.setHeader('Connection', 'close');
-  } else if (status === 429 && typeof details['limit'] === 'number') {
-    const remaining = typeof details['remaining'] === 'number' ? details['remaining'] : 0;
-    setRateLimit(response, { limit: details['limit'], remaining, resetSeconds: retryAfterSeconds ?? 0 });
+  } else if (status === 429 && retryAfterSeconds !== undefined) {
+    response.setHeader('RateLimit-Reset', retryAfterSeconds);
+    if (typeof details['limit'] === 'number') response.setHeader('RateLimit-Limit', details['limit']);
+    if (typeof details['remaining'] === 'number') response.setHeader('RateLimit-Remaining', details['remaining']);
   }
 }
 
-/** Tells the client where it stands, in the headers of the IETF draft. */
-export function setRateLimit(response: ServerResponse, { limit, remaining, resetSeconds }: RateLimitState): void {
+/** Tells the client where it stands, in the headers of the IETF draft; a sliding window resets within its length. */
+export function setRateLimit(response: ServerResponse, { limit, remaining, windowSeconds }: RateLimitState): void {
   response.setHeader('RateLimit-Limit', limit);
   response.setHeader('RateLimit-Remaining', Math.max(0, remaining));
-  response.setHeader('RateLimit-Reset', Math.max(0, Math.ceil(resetSeconds)));
+  response.setHeader('RateLimit-Reset', windowSeconds);
+  response.setHeader('RateLimit-Policy', `${limit};w=${windowSeconds}`);
 }

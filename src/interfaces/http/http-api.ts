@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { DomainError } from '../../domain/shared/domain-error.ts';
-import type { Call, Principal } from '../../application/shared/call.ts';
+import type { Principal } from '../../application/shared/call.ts';
 import { MalformedRequest, UnknownOperation } from '../../application/shared/errors.ts';
 import type { CompiledOperation } from '../../application/shared/pipeline.ts';
 import { positionTokens, type PositionTokens } from '../../application/shared/position-tokens.ts';
 import { mountDocs } from './docs-page.ts';
 import { errorPage, errorTable } from './error-docs.ts';
 import { JSON_TYPE, sendFailure, sendSuccess } from './exchange.ts';
-import type { Authenticate, Frame, RateLimitState, Report } from './exchange.ts';
+import type { Authenticate, Frame, RateLimitOf, Report } from './exchange.ts';
 import { addGet, exchangeOf, fixedDocument } from './get-route.ts';
 import { mountHealth, type HealthOptions } from './health.ts';
 import { mountMetrics } from './metrics.ts';
@@ -26,8 +26,8 @@ export interface HttpApiOptions {
   readonly report: Report;
   /** How log positions are written in `meta.position` and read from `after`; default: without an epoch of their own. */
   readonly positions?: PositionTokens;
-  /** Where the caller of this call stands, once the limiter has counted it. */
-  readonly rateLimitOf?: (call: Call) => RateLimitState | undefined;
+  /** For `RateLimit-*` headers. */
+  readonly rateLimitOf?: RateLimitOf;
   readonly health?: HealthOptions;
   /** The metrics in Prometheus's text format; without it there is no `/metrics`. */
   readonly metrics?: () => Promise<string>;

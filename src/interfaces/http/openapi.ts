@@ -10,6 +10,8 @@ export interface ApiInfo {
   readonly title: string;
   readonly version: string;
   readonly description?: string;
+  /** Where clients reach the server; without it, wherever they got the document from. */
+  readonly serverUrl?: string;
 }
 
 type Part = { readonly [key: string]: unknown };
@@ -17,7 +19,7 @@ type Part = { readonly [key: string]: unknown };
 /** An OpenAPI 3.1 document. */
 export interface OpenApiDocument extends Part {
   readonly openapi: string;
-  readonly info: ApiInfo;
+  readonly info: Omit<ApiInfo, 'serverUrl'>;
   readonly paths: { readonly [path: string]: { readonly [method: string]: Part } };
   readonly components: { readonly [section: string]: Part };
 }
@@ -26,7 +28,10 @@ const parameter = (name: string): Part => ({ $ref: `#/components/parameters/${na
 const header = (name: string): Part => ({ $ref: `#/components/headers/${name}` });
 
 /** Describes contracts as OpenAPI 3.1. Throws, naming operation or event and field, where JSON cannot carry a schema. */
-export function openApiDocument(contracts: readonly ContextContract[], info: ApiInfo): OpenApiDocument {
+export function openApiDocument(
+  contracts: readonly ContextContract[],
+  { serverUrl, ...info }: ApiInfo,
+): OpenApiDocument {
   const schemas = new SchemaBook();
   const errors = new ErrorAnswers();
   for (const [name, schema] of Object.entries(ENVELOPE_SCHEMAS)) schemas.add(name, schema as Part);
@@ -48,6 +53,7 @@ export function openApiDocument(contracts: readonly ContextContract[], info: Api
   return {
     openapi: '3.1.1',
     info,
+    ...(serverUrl !== undefined && { servers: [{ url: serverUrl }] }),
     tags: contracts.map(({ name, permissions = {} }) => ({ name, 'x-permissions': permissions })),
     security: [{ bearer: [] }],
     paths,
@@ -159,5 +165,6 @@ const HEADERS: Part = {
   RetryAfter: { description: 'Seconds after which to repeat the request', schema: { type: 'integer' } },
   RateLimitLimit: { description: 'Calls in a window', schema: { type: 'integer' } },
   RateLimitRemaining: { description: 'Calls left in this window', schema: { type: 'integer' } },
-  RateLimitReset: { description: 'Seconds until all calls are there again', schema: { type: 'integer' } },
+  RateLimitReset: { description: 'Seconds until calls are there again', schema: { type: 'integer' } },
+  RateLimitPolicy: { description: 'Calls and the seconds of their window, `60;w=60`', schema: text },
 };

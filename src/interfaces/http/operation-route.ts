@@ -60,7 +60,7 @@ export async function serveOperation(
     const answer = operation.invoke(input, call);
     const result = await (frame.rateLimitOf === undefined
       ? answer
-      : answer.finally(() => tellLimit(frame, call, response)));
+      : answer.finally(() => tellLimit(frame, operation, call, response)));
     if (format !== undefined) {
       await sendStream(exchange, result as AsyncIterable<unknown>, format, deadline);
     } else if (!response.headersSent && !response.destroyed) {
@@ -108,8 +108,8 @@ function queryOf({ url = '' }: IncomingMessage): string {
   return start < 0 ? '' : url.slice(start + 1);
 }
 
-function tellLimit(frame: Frame, call: Call, response: ServerResponse): void {
-  const state = frame.rateLimitOf?.(call);
+function tellLimit(frame: Frame, operation: CompiledOperation, call: Call, response: ServerResponse): void {
+  const state = frame.rateLimitOf?.(operation, call);
   if (state !== undefined && !response.headersSent) setRateLimit(response, state);
 }
 

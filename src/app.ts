@@ -16,7 +16,7 @@ import * as tokens from './composition/tokens.ts';
 import { VERSION } from './composition/version.ts';
 import { migrate } from './infrastructure/postgres/migrate.ts';
 import { watchState } from './composition/watch-state.ts';
-import { reportTo } from './infrastructure/telemetry/observe-requests.ts';
+import { observeRequests, reportTo } from './infrastructure/telemetry/observe-requests.ts';
 
 /** A running application. */
 export interface Started {
@@ -92,9 +92,11 @@ export class App {
       operations,
       info: { title: 'Portolan', version: VERSION, ...(config.publicUrl && { serverUrl: config.publicUrl }) },
       anonymous,
-      authenticate: (authorization) => authenticator.authenticate(authorization),
+      authenticate: wiring.get(tokens.AUTHENTICATE),
       report,
       positions: positionTokens((await wiring.get(tokens.EVENT_LOG).epoch()).slice(0, 8)),
+      rateLimitOf: wiring.get(tokens.RATE_LIMITS).peek,
+      answered: observeRequests(this.#logger, metrics),
       health: {
         draining: () => this.#draining,
         checks: { database: async () => void (await pool.query('SELECT 1')) },

@@ -11,6 +11,7 @@ import type { ApiTokenRepository } from '../domain/access/api-token-repository.t
 import { tokenSecrets } from '../infrastructure/access/token-secrets.ts';
 import { createJwksVerifier } from '../infrastructure/jwt/jwks-verifier.ts';
 import { PostgresApiTokens } from '../infrastructure/postgres/postgres-api-tokens.ts';
+import { limitFailedLogins } from '../infrastructure/rate-limit/failed-logins.ts';
 import type { Config } from './config.ts';
 import { contextModule, type ContextModule } from './context-module.ts';
 import { token, type Wiring } from './token.ts';
@@ -45,6 +46,9 @@ export function bindAccess(wiring: Wiring): void {
       resources.own('revocations', revoked, () => revoked.close());
       return authenticator;
     },
+  );
+  wiring.single(tokens.AUTHENTICATE, [AUTHENTICATOR, tokens.COUNTERS], (authenticator, counters) =>
+    limitFailedLogins((authorization) => authenticator.authenticate(authorization), { counters, now: Date.now }),
   );
   wiring.single(
     API_TOKENS,

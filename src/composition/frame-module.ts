@@ -1,4 +1,3 @@
-import { hkdfSync } from 'node:crypto';
 import { createRateLimits } from '../infrastructure/rate-limit/rate-limits.ts';
 import { SlidingWindows } from '../infrastructure/rate-limit/sliding-windows.ts';
 import { postgresJobQueue } from '../infrastructure/jobs/postgres-job-queue.ts';
@@ -8,12 +7,12 @@ import type { GroupCommitOptions } from '../infrastructure/postgres/group-commit
 import { LogWakeup } from '../infrastructure/postgres/log-wakeup.ts';
 import { createCommandPool, createPool } from '../infrastructure/postgres/pools.ts';
 import { createPostgresRateCounters } from '../infrastructure/postgres/postgres-rate-counters.ts';
-import { uuidHash } from '../infrastructure/system/keyed-hash.ts';
 import { createSealer } from '../infrastructure/system/sealer.ts';
 import { uuidv7 } from '../infrastructure/system/uuid.ts';
 import { observeOperations } from '../infrastructure/telemetry/observe-operations.ts';
 import { openTelemetryTracer } from '../infrastructure/telemetry/opentelemetry-tracing.ts';
 import { createPrometheusMetrics } from '../infrastructure/telemetry/prometheus-metrics.ts';
+import { receiptHash } from './receipt-hash.ts';
 import * as tokens from './tokens.ts';
 import type { Wiring } from './token.ts';
 import { VERSION } from './version.ts';
@@ -41,12 +40,7 @@ export function bindFrame(wiring: Wiring): void {
   wiring.single(tokens.METRICS, [], () => createPrometheusMetrics({ version: VERSION }));
   wiring.single(tokens.TRACER, [], openTelemetryTracer);
   wiring.single(tokens.SEALER, [tokens.PEPPERS], createSealer);
-  // The oldest pepper: a new one in front leaves the receipts of the last hours valid.
-  wiring.single(tokens.HASH, [tokens.PEPPERS], (peppers) => {
-    const oldest = peppers.at(-1);
-    if (oldest === undefined) throw new TypeError('At least one pepper is needed.');
-    return uuidHash(new Uint8Array(hkdfSync('sha256', oldest.secret, '', 'portolan receipts', 32)));
-  });
+  wiring.single(tokens.HASH, [tokens.PEPPERS], receiptHash);
   wiring.single(
     tokens.COUNTERS,
     [tokens.QUERY_POOL, tokens.HASH, tokens.RESOURCES, tokens.LOGGER],

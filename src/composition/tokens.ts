@@ -13,6 +13,7 @@ import type { RateLimits } from '../infrastructure/rate-limit/rate-limits.ts';
 import type { SlidingWindows } from '../infrastructure/rate-limit/sliding-windows.ts';
 import type { Pepper } from '../infrastructure/system/pepper.ts';
 import type { PrometheusMetrics } from '../infrastructure/telemetry/prometheus-metrics.ts';
+import type { Authenticate } from '../interfaces/http/exchange.ts';
 import type { Config } from './config.ts';
 import type { ContextModule } from './context-module.ts';
 import type { Resources } from './resources.ts';
@@ -53,6 +54,7 @@ export const HOOKS = token<PipelineHooks>('pipeline hooks');
 export const MANIFEST = token<PermissionManifest>('permission manifest');
 export const ROLES = token<Roles>('roles');
 export const AUTHENTICATOR = token<Authenticator>('authenticator');
+export const AUTHENTICATE = token<Authenticate>('authenticate requests');
 
 // Contexts.
 export const CONTRACTS = token<readonly ContextContract[]>('contracts');

@@ -86,7 +86,8 @@ describe('Wake-ups of readers', () => {
     await until('the last notification comes', () => (receivedAt.at(-1) ?? 0) > lastAt);
     await listener.end();
     expect(calls).to.be.greaterThan(1_000);
-    expect(receivedAt.length).to.be.within(5, 32);
+    // One in 10 ms, give or take a timer that fires early.
+    expect(receivedAt.length).to.be.within(5, ((receivedAt.at(-1) ?? 0) - beganAt) / 9 + 2);
   });
 
   it('come back after the connection was lost', async () => {

@@ -80,7 +80,7 @@ describe('The PostgreSQL job queue', () => {
     const job = jobOf(type);
     await other.enqueue(job);
     await working.enqueue(jobOf(type));
-    await started.done;
+    await started.wait();
     await other.cancel(job.id);
     expect((await inState(other, job.id, 'cancelled', 2_000)).attempt).to.equal(1);
   });
@@ -133,13 +133,13 @@ describe('The PostgreSQL job queue', () => {
     const handler = async () => {
       runs += 1;
       started.signal();
-      await release.done;
+      await release.wait();
       return 'survived';
     };
     working.work([{ type: slowType, handler }]);
     const slow = jobOf(slowType);
     await working.enqueue(slow);
-    await started.done;
+    await started.wait();
 
     const client = new pg.Client({ connectionString: database.applicationUrl });
     await client.connect();
@@ -163,7 +163,7 @@ describe('The PostgreSQL job queue', () => {
     const type = uniqueType('zombie');
     const release = signalled();
     const handler = async ({ payload }: { payload: unknown }) => {
-      if (payload === 'zombie') await release.done;
+      if (payload === 'zombie') await release.wait();
       return 'done';
     };
     queue.work([{ type, handler, timeoutMs: 100, retries: { attempts: 1, backoff: [] } }]);

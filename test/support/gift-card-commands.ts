@@ -53,7 +53,7 @@ export interface LegChoice {
 }
 
 const number = fc.nat(5);
-const minor = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 1, max: 200 }) }, fc.integer({ min: 1, max: 20_000 }));
+const minor = fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 1, max: 200 }) }, fc.integer({ min: 1, max: 20_000 }));
 const amount: fc.Arbitrary<AmountChoice> = fc.oneof(
   { weight: 6, arbitrary: minor.map((value) => ({ kind: 'exact' as const, minor: value })) },
   { weight: 3, arbitrary: fc.constant({ kind: 'left out' as const }) },
@@ -77,29 +77,29 @@ const leg: fc.Arbitrary<LegChoice> = fc.record({
 
 const create: fc.Arbitrary<Command> = fc.record({
   do: fc.constant('create'),
-  currency: fc.constantFrom(0, 0, 0, 1, 2),
-  minor,
+  currency: fc.constantFrom(0, 0, 0, 0, 0, 1, 2),
+  minor: fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 200, max: 20_000 }) }, minor),
   lasts: lastsOrNever,
 });
 
 const weighted: readonly (readonly [weight: number, command: fc.Arbitrary<Command>])[] = [
-  [2, create],
-  [8, fc.record({ do: fc.constant('redeem'), card: number, order, purpose, amount })],
-  [6, fc.record({ do: fc.constant('hold'), card: number, order, purpose, amount, lasts })],
-  [5, fc.record({ do: fc.constant('capture'), hold: number, amount })],
-  [2, fc.record({ do: fc.constant('release'), hold: number })],
-  [4, fc.record({ do: fc.constant('refund'), payment: number, amount })],
-  [4, fc.record({ do: fc.constant('transfer'), from: number, to: number, amount, agreed: fc.boolean() })],
+  [3, create],
+  [20, fc.record({ do: fc.constant('redeem'), card: number, order, purpose, amount })],
+  [14, fc.record({ do: fc.constant('hold'), card: number, order, purpose, amount, lasts })],
+  [12, fc.record({ do: fc.constant('capture'), hold: number, amount })],
+  [4, fc.record({ do: fc.constant('release'), hold: number })],
+  [10, fc.record({ do: fc.constant('refund'), payment: number, amount })],
+  [10, fc.record({ do: fc.constant('transfer'), from: number, to: number, amount, agreed: fc.boolean() })],
   [1, fc.record({ do: fc.constant('void'), card: number })],
   [1, fc.record({ do: fc.constant('freeze'), card: number })],
-  [2, fc.record({ do: fc.constant('unfreeze'), card: number })],
-  [2, fc.record({ do: fc.constant('reload'), card: number, amount })],
-  [2, fc.record({ do: fc.constant('extend'), card: number, lasts: lastsOrNever })],
-  [4, fc.record({ do: fc.constant('refund order'), order, legs: fc.array(leg, { minLength: 1, maxLength: 3 }) })],
+  [4, fc.record({ do: fc.constant('unfreeze'), card: number })],
+  [6, fc.record({ do: fc.constant('reload'), card: number, amount })],
+  [5, fc.record({ do: fc.constant('extend'), card: number, lasts: lastsOrNever })],
+  [10, fc.record({ do: fc.constant('refund order'), order, legs: fc.array(leg, { minLength: 1, maxLength: 3 }) })],
   [2, fc.record({ do: fc.constant('cancel'), order })],
-  [4, fc.record({ do: fc.constant('tick'), units: fc.integer({ min: 1, max: 6 }) })],
-  [2, fc.record({ do: fc.constant('sweep') })],
-  [3, fc.record({ do: fc.constant('repeat') })],
+  [10, fc.record({ do: fc.constant('tick'), units: fc.integer({ min: 1, max: 4 }) })],
+  [4, fc.record({ do: fc.constant('sweep') })],
+  [8, fc.record({ do: fc.constant('repeat') })],
 ];
 
 const command = fc.oneof(...weighted.map(([weight, arbitrary]) => ({ weight, arbitrary })));

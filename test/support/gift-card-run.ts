@@ -325,12 +325,13 @@ export class HistoryRun {
   /** Events come more than once; the model takes them in again as well. */
   async #refundOrder(order: string, choices: readonly LegChoice[]): Promise<void> {
     const refundId = `refund-${(this.#refunds += 1)}`;
-    const legs = choices.flatMap(({ names, number, minor, rightCurrency }) => {
-      const payment = names === 'payment' ? pick(this.model.payments, number) : undefined;
+    const ofOrder = this.model.payments.filter((payment) => payment.order === order);
+    const legs = choices.map(({ names, number, minor, rightCurrency }) => {
+      const payment = names === 'payment' ? (pick(ofOrder, number) ?? pick(this.model.payments, number)) : undefined;
       const card = payment?.card ?? pick([...this.model.cards.keys()], number) ?? '';
       const { currency } = this.model.card(card);
       const amount = { minor, currency: rightCurrency ? currency : another(currency) };
-      return [{ amount, target: payment === undefined ? { card } : { payment: payment.id } }];
+      return { amount, target: payment === undefined ? { card } : { payment: payment.id } };
     });
     const data = legs.map(({ amount, target }) => ({
       ...('card' in target ? { cardId: target.card } : { redemptionId: target.payment }),

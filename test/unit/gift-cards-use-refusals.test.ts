@@ -112,6 +112,12 @@ describe('refused codes', () => {
     expect(statuses).to.deep.equal(first);
   });
 
+  it('include ids that no card has', async () => {
+    const input = { cardId: '01890000-0000-7000-8000-000000000000', holderId: 'ann', orderId: 'o1' };
+    expect((await world.refusal('redeem', input, shop)).code).to.equal('gift_cards.refused');
+    expect((await world.refusal('hold', input)).code).to.equal('gift_cards.card_not_found');
+  });
+
   it('keep the reason in the receipt, and the one answer at a repeat', async () => {
     const { id, code } = await world.issue('9.99');
     const input = { code, orderId: 'o1', amount: usd('10.00') };

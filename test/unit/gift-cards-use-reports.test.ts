@@ -7,7 +7,9 @@ import {
   giftCards,
 } from '../../src/application/gift-cards/index.ts';
 import { sumText } from '../../src/application/gift-cards/views.ts';
+import { UnsupportedCodeFormat } from '../../src/domain/gift-cards/code.ts';
 import type { DomainErrorClass } from '../../src/domain/shared/domain-error.ts';
+import { memoryJobQueue } from '../../src/infrastructure/jobs/memory-job-queue.ts';
 import { GiftCardWorld, usd } from '../support/gift-card-world.ts';
 
 describe('reports on gift cards', () => {
@@ -169,6 +171,19 @@ describe('the face of gift cards', () => {
     for (const { errors } of Object.values(giftCards.operations)) {
       for (const type of errors as readonly DomainErrorClass[]) expect(GIFT_CARD_ERRORS).to.include(type);
     }
+  });
+
+  it('refuses a policy under which new codes could not be read', () => {
+    const codeFormat = { prefix: 'GIFT', length: 20 };
+    expect(() => new GiftCardWorld({ codeFormat, codeLengths: [16] })).to.throw(UnsupportedCodeFormat);
+    expect(() => new GiftCardWorld({ codeFormat: { prefix: 'no', length: 16 } })).to.throw(UnsupportedCodeFormat);
+  });
+
+  it('defines jobs and schedules that the queue takes', async () => {
+    const queue = memoryJobQueue();
+    queue.work(giftCardJobs(ports));
+    for (const schedule of GIFT_CARD_SCHEDULES) await queue.schedule(schedule);
+    await queue.close();
   });
 
   it('schedules only jobs that it defines', () => {

@@ -14,6 +14,16 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
 describe('Start of the telemetry', () => {
   const unregister: (() => void)[] = [];
 
+  const serviceName = process.env['OTEL_SERVICE_NAME'];
+
+  before(() => {
+    delete process.env['OTEL_SERVICE_NAME'];
+  });
+
+  after(() => {
+    if (serviceName !== undefined) process.env['OTEL_SERVICE_NAME'] = serviceName;
+  });
+
   afterEach(() => {
     for (const undo of unregister.splice(0)) undo();
   });

@@ -1,4 +1,4 @@
-import { UnsupportedCodeFormat } from '../../domain/gift-cards/code.ts';
+import { codeFormat, UnsupportedCodeFormat } from '../../domain/gift-cards/code.ts';
 import * as errors from '../../domain/gift-cards/errors.ts';
 import type { DomainErrorClass } from '../../domain/shared/domain-error.ts';
 import { CurrencyMismatch, InvalidAmount, UnsupportedCurrency } from '../../domain/shared/money.ts';
@@ -21,7 +21,7 @@ import { liabilityReport } from './liability-report.ts';
 import { listCards } from './list-cards.ts';
 import { listParkedRefunds } from './list-parked-refunds.ts';
 import { listTransactions } from './list-transactions.ts';
-import type { GiftCardPorts } from './ports.ts';
+import type { GiftCardPolicy, GiftCardPorts } from './ports.ts';
 import { reconcile } from './reconcile.ts';
 import { redeem } from './redeem.ts';
 import { refundToCard } from './refund-to-card.ts';
@@ -40,34 +40,42 @@ export type { GiftCardReader } from './gift-card-reader.ts';
 export { GIFT_CARD_SCHEDULES, giftCardJobs } from './jobs.ts';
 export { DEFAULT_POLICY, yearsLater, type CodeVault, type GiftCardPolicy, type GiftCardPorts } from './ports.ts';
 
-/** What carries out the operations on gift cards. */
-export const giftCardHandlers = (ports: GiftCardPorts): Handlers<typeof giftCards> => ({
-  redeem: redeem(ports),
-  hold: hold(ports),
-  capture: capture(ports),
-  releaseHold: releaseHold(ports),
-  refundToCard: refundToCard(ports),
-  transfer: transfer(ports),
-  create: create(ports),
-  bulkCreate: bulkCreate(ports),
-  reload: reload(ports),
-  void: voidCard(ports),
-  freeze: freeze(ports),
-  unfreeze: unfreeze(ports),
-  extendExpiry: extendExpiry(ports),
-  reissueCode: reissueCode(ports),
-  resendEmail: resendEmail(ports),
-  acknowledgeBatch: acknowledgeBatch(ports),
-  checkBalance: checkBalance(ports),
-  getCard: getCard(ports),
-  listCards: listCards(ports),
-  listTransactions: listTransactions(ports),
-  getBatch: getBatch(ports),
-  downloadBatch: downloadBatch(ports),
-  listParkedRefunds: listParkedRefunds(ports),
-  liabilityReport: liabilityReport(ports),
-  reconcile: reconcile(ports),
-});
+/** What carries out the operations on gift cards. Throws `UnsupportedCodeFormat` for a policy that can't be followed. */
+export function giftCardHandlers(ports: GiftCardPorts): Handlers<typeof giftCards> {
+  requireReadableCodes(ports.policy);
+  return {
+    redeem: redeem(ports),
+    hold: hold(ports),
+    capture: capture(ports),
+    releaseHold: releaseHold(ports),
+    refundToCard: refundToCard(ports),
+    transfer: transfer(ports),
+    create: create(ports),
+    bulkCreate: bulkCreate(ports),
+    reload: reload(ports),
+    void: voidCard(ports),
+    freeze: freeze(ports),
+    unfreeze: unfreeze(ports),
+    extendExpiry: extendExpiry(ports),
+    reissueCode: reissueCode(ports),
+    resendEmail: resendEmail(ports),
+    acknowledgeBatch: acknowledgeBatch(ports),
+    checkBalance: checkBalance(ports),
+    getCard: getCard(ports),
+    listCards: listCards(ports),
+    listTransactions: listTransactions(ports),
+    getBatch: getBatch(ports),
+    downloadBatch: downloadBatch(ports),
+    listParkedRefunds: listParkedRefunds(ports),
+    liabilityReport: liabilityReport(ports),
+    reconcile: reconcile(ports),
+  };
+}
+
+function requireReadableCodes(policy: GiftCardPolicy): void {
+  if (policy.codeLengths.includes(codeFormat(policy.codeFormat).length)) return;
+  throw new UnsupportedCodeFormat('The lengths of codes in use must include that of new codes');
+}
 
 /** Who acts on events of other systems. One reader for both, so that they are taken in the order of the log. */
 export function giftCardConsumers(ports: GiftCardPorts): readonly ExclusiveConsumer[] {

@@ -8,7 +8,7 @@ import { code, holdView, payment, PAYMENT_REFERENCE, paymentReference, redemptio
 /** Errors about the amount itself. */
 export const WRONG_MONEY = [InvalidAmount, UnsupportedCurrency, CurrencyMismatch] as const;
 /** What a caller hears about a code: one answer, or the distinct ones with `gift-cards:diagnose`. */
-const REFUSALS = [errors.GiftCardRefused, ...errors.DISTINCT_REFUSALS, ...WRONG_MONEY] as const;
+const REFUSALS = [errors.GiftCardRefused, ...errors.DISTINCT_REFUSALS, errors.CardNotFound, ...WRONG_MONEY] as const;
 
 const seconds = z.int().min(1);
 const THIRTY_DAYS = 30 * 24 * 3600;
@@ -96,7 +96,7 @@ export const paymentOperations = {
     input: transferInput(money),
     libraryInput: transferInput(moneyOfCard),
     output: z.object({ transferId: uuid, amount: money, fromBalance: money, toBalance: money }),
-    errors: [...REFUSALS, errors.CardNotFound, errors.TransferToSameCard, errors.TransferShortensExpiry],
+    errors: [...REFUSALS, errors.TransferToSameCard, errors.TransferShortensExpiry],
     idempotency: 'required',
     own: true,
   }),

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import { InvalidJob, JobCancelled, JobQueueClosed, JobWorkerStopping } from '../../application/shared/job-errors.ts';
+import {
+  InvalidJob,
+  JobCancelled,
+  JobQueueClosed,
+  JobWorkerStopping,
+  snooze,
+} from '../../application/shared/job-errors.ts';
 import type { Job, JobContext, JobPage, JobQueue } from '../../application/shared/job-queue.ts';
 import { aborted, inState, jobOf, quick, signalled, uniqueType, withQueues } from './job-queue-site.ts';
 import type { JobQueueCase } from './job-queue-site.ts';
@@ -45,13 +51,33 @@ export const controlCases: readonly JobQueueCase[] = [
           const job = jobOf(uniqueType('abort'));
           const worker = one.work([quick(job.type, handler)]);
           await one.enqueue(job);
-          await started.done;
+          await started.wait();
           assert.equal(await two.cancel(job.id), 'cancelling');
           const ended = await inState(two, job.id, 'cancelled');
           assert.deepEqual([ended.result, ended.cancelRequested, ended.attempt], [undefined, true, 1]);
           assert.ok(reasons.length === 1 && reasons[0] instanceof JobCancelled);
           await worker.stop();
         }
+      }),
+  },
+  {
+    title: 'ends a job as cancelled though its handler heard nothing of it and finished or failed',
+    run: (site) =>
+      withQueues([site.open(), site.open()], async (one, two = one) => {
+        const type = uniqueType('unheard');
+        const handler = async ({ id, payload }: Job) => {
+          assert.equal(await two.cancel(id), 'cancelling');
+          if (payload === 'fails') throw new Error('Failed');
+          if (payload === 'snoozes') throw snooze(1);
+          return 'finished';
+        };
+        const worker = one.work([quick(type, handler)]);
+        for (const payload of ['finishes', 'fails', 'snoozes']) {
+          const job = jobOf(type, { payload });
+          await one.enqueue(job);
+          assert.equal((await inState(two, job.id, 'cancelled')).result, undefined);
+        }
+        await worker.stop();
       }),
   },
   {
@@ -133,13 +159,13 @@ export const controlCases: readonly JobQueueCase[] = [
         const type = uniqueType('stop');
         const handler = async () => {
           started.signal();
-          await release.done;
+          await release.wait();
           return 'finished';
         };
         const worker = queue.work([quick(type, handler)]);
         const [running, waiting] = [jobOf(type), jobOf(type)];
         await queue.enqueue([running, waiting]);
-        await started.done;
+        await started.wait();
         const stopped = worker.stop({ deadlineMs: 10_000 });
         release.signal();
         await stopped;
@@ -163,7 +189,7 @@ export const controlCases: readonly JobQueueCase[] = [
         };
         const worker = one.work([quick(job.type, slow)]);
         await one.enqueue(job);
-        await started.done;
+        await started.wait();
         await worker.stop({ deadlineMs: 50 });
         assert.ok(reasons[0] instanceof JobWorkerStopping);
         const released = await two.get(job.id);

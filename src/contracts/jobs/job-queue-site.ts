@@ -84,10 +84,13 @@ export function inState(queue: JobQueue, id: string, state: Job['state'], timeou
   return until(`job is ${state}`, probe, timeoutMs);
 }
 
-/** Something that a test waits for. */
-export function signalled(): { readonly done: Promise<void>; readonly signal: () => void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return { done: promise, signal: resolve };
+/** Something that a test or a handler waits for, but not for ever: a case that fails still closes its queues. */
+export function signalled(): { readonly signal: () => void; wait(timeoutMs?: number): Promise<void> } {
+  let isDone = false;
+  return {
+    signal: () => (isDone = true),
+    wait: async (timeoutMs) => void (await until('a signal', async () => isDone, timeoutMs)),
+  };
 }
 
 /** Resolves when the signal is aborted. */

@@ -142,7 +142,7 @@ export const runCases: readonly JobQueueCase[] = [
           if (context.attempt === 2) return context.progress(10, 100, 'again');
           await context.progress(30, 100, 'rows');
           await context.progress(20, 100, 'back');
-          await seen.done;
+          await seen.wait();
           throw new Error('Once');
         };
         const worker = one.work([quick(job.type, handler)]);

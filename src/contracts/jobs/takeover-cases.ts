@@ -16,7 +16,7 @@ export const takeoverCases: readonly JobQueueCase[] = [
         const sleeper = async (_job: Job, context: JobContext) => {
           await context.checkpoint('from the first');
           started.signal();
-          await wake.done;
+          await wake.wait();
           for (const write of [() => context.progress(99), () => context.checkpoint('from a ghost')]) {
             await write().catch((error: unknown) => refusals.push(error));
           }
@@ -26,13 +26,13 @@ export const takeoverCases: readonly JobQueueCase[] = [
         const job = jobOf(uniqueType('takeover'));
         const asleep = sleeping.work([quick(job.type, sleeper)]);
         await sleeping.enqueue(job);
-        await started.done;
+        await started.wait();
         const silentSince = performance.now();
         const successor = async (_job: Job, context: JobContext) => {
           const takenOverMs = performance.now() - silentSince;
           await context.progress(1);
           wake.signal();
-          await late.done;
+          await late.wait();
           return { takenOverMs, attempt: context.attempt, state: context.state ?? null };
         };
         const awake = waking.work([quick(job.type, successor)]);
@@ -52,6 +52,36 @@ export const takeoverCases: readonly JobQueueCase[] = [
       }),
   },
   {
+    title: 'ignores the result of a late worker while its successor runs',
+    silent: true,
+    run: (site) =>
+      withQueues([silent(site), site.open()], async (sleeping, waking = sleeping) => {
+        const [started, wake, release] = [signalled(), signalled(), signalled()];
+        const job = jobOf(uniqueType('ghost'));
+        const ghost = async () => {
+          started.signal();
+          await wake.wait();
+          return 'from a ghost';
+        };
+        const asleep = sleeping.work([quick(job.type, ghost, { leaseMs: 300 })]);
+        await sleeping.enqueue(job);
+        await started.wait();
+        const successor = async () => {
+          wake.signal();
+          await release.wait();
+          return 'from the successor';
+        };
+        const awake = waking.work([quick(job.type, successor)]);
+        await wake.wait();
+        await asleep.stop();
+        const running = await waking.get(job.id);
+        assert.deepEqual([running?.state, running?.attempt, running?.result], ['running', 2, undefined]);
+        release.signal();
+        assert.equal((await inState(waking, job.id, 'completed')).result, 'from the successor');
+        await awake.stop();
+      }),
+  },
+  {
     title: 'makes a job that used up its attempts by losing its workers a dead letter',
     silent: true,
     run: (site) =>
@@ -60,12 +90,12 @@ export const takeoverCases: readonly JobQueueCase[] = [
         const job = jobOf(uniqueType('poison'), { retries: { attempts: 1, backoff: [] } });
         const handler = async () => {
           started.signal();
-          await wake.done;
+          await wake.wait();
           return 'from a ghost';
         };
         const asleep = sleeping.work([quick(job.type, handler, { leaseMs: 300 })]);
         await sleeping.enqueue(job);
-        await started.done;
+        await started.wait();
         const awake = waking.work([quick(job.type, async () => 'never')]);
         await inState(waking, job.id, 'dead');
         wake.signal();

@@ -64,6 +64,8 @@ export class ConsumerTransaction {
         if (!handled.has(event.eventId)) await this.#call(event, client, abort);
         done += 1;
       }
+      // Stopped before the first: the failed tries that were counted for it stay.
+      if (done === 0) return lease.position;
       const position = done === events.length ? end : (events[done - 1]?.position ?? lease.position);
       const ids = events.slice(0, done).map(({ eventId }) => eventId);
       await blamed(events.length === 1 ? events[0] : undefined, this.#store.checkpoint(client, position, ids));

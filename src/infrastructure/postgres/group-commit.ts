@@ -10,10 +10,10 @@ import type { Json } from '../../domain/shared/domain-error.ts';
 import { runBatch, type BatchCommand, type BatchResult } from './batch-run.ts';
 import { abandon, isOutage, isPassing, OutcomeUnknown, overdue } from './batch-failure.ts';
 import type { BatchStore } from './batch-store.ts';
-import { pipelined, sequential, type Statement } from './statement.ts';
+import { sendOn, sequential, type Statement } from './statement.ts';
 
 export interface GroupCommitOptions {
-  /** Connections in pipeline mode, as many as batches and lanes together. */
+  /** As many connections as batches and lanes together, best in pipeline mode: others take more round trips. */
   readonly pool: Pool;
   readonly newId: () => string;
   /** Told of each commit that wrote events, so that readers wake up. */
@@ -243,7 +243,7 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
         wait,
         ending: () => (ending = true),
       };
-      const { results, position } = await runBatch(pipelined(client), this.#store, live, this.#options.newId, frame);
+      const { results, position } = await runBatch(sendOn(client), this.#store, live, this.#options.newId, frame);
       client.release();
       if (position !== undefined) this.#options.committed?.(position);
       results.forEach((result, index) => this.#settle(live[index] as Pending<Keys, Book, Changes>, result));

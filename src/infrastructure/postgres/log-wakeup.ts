@@ -32,8 +32,8 @@ export class LogWakeup implements Running {
   readonly #closing = new AbortController();
   readonly #run: Promise<void>;
   #client: Client | undefined;
-  #notified = -Infinity;
-  #timer: NodeJS.Timeout | undefined;
+  #due = false;
+  #notifying = false;
 
   constructor(options: LogWakeupOptions) {
     this.#options = options;
@@ -43,8 +43,8 @@ export class LogWakeup implements Running {
   /** To be called by an appender after its commit. */
   committed(): void {
     this.#tell();
-    const earlyMs = this.#notified + NOTIFY_INTERVAL_MS - performance.now();
-    this.#timer ??= setTimeout(() => this.#notify(), Math.max(0, earlyMs));
+    this.#due = true;
+    if (!this.#notifying) void this.#notify();
   }
 
   /** Calls a listener whenever there may be new events, until the returned function is called. */
@@ -55,7 +55,6 @@ export class LogWakeup implements Running {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    clearTimeout(this.#timer);
     await this.#run;
   }
 
@@ -63,11 +62,16 @@ export class LogWakeup implements Running {
     for (const listener of this.#listeners) listener();
   }
 
-  #notify(): void {
-    this.#timer = undefined;
-    this.#notified = performance.now();
-    // A lost connection shows up elsewhere, and until there is a new one readers poll.
-    this.#client?.query(`NOTIFY ${CHANNEL}, '${this.#sender}'`).catch(() => undefined);
+  /** The first commit is announced at once, and however many follow in the interval together after it. */
+  async #notify(): Promise<void> {
+    this.#notifying = true;
+    while (this.#due && !this.#closing.signal.aborted) {
+      this.#due = false;
+      // A lost connection shows up elsewhere, and until there is a new one readers poll.
+      await this.#client?.query(`NOTIFY ${CHANNEL}, '${this.#sender}'`).catch(() => undefined);
+      await pause(NOTIFY_INTERVAL_MS, this.#closing.signal);
+    }
+    this.#notifying = false;
   }
 
   async #stayConnected(connection: ClientConfig): Promise<void> {

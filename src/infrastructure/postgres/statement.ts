@@ -10,8 +10,13 @@ export interface Statement {
 /** Sends statements in order and resolves to their results; rejects with the first error once all have ended. */
 export type Send = (statements: readonly Statement[]) => Promise<readonly QueryResult<QueryResultRow>[]>;
 
+/** The way of sending that a connection allows: all at once in pipeline mode, else one after another. */
+export function sendOn(client: ClientBase): Send {
+  return 'pipeline' in client && client.pipeline === true ? pipelined(client) : sequential(client);
+}
+
 /** All statements at once, in one round trip; the connection has to be in pipeline mode. */
-export function pipelined(client: ClientBase): Send {
+function pipelined(client: ClientBase): Send {
   return async (statements) => {
     const settled = await Promise.allSettled(
       statements.map(({ name, text, values }) =>
@@ -25,12 +30,20 @@ export function pipelined(client: ClientBase): Send {
   };
 }
 
-/** One statement after another, unnamed: fits any connection, a pooler's included. */
+/**
+ * One statement after another, unnamed: fits any connection, a pooler's included. What is sent while other statements
+ * are under way waits for them, and fails with them.
+ */
 export function sequential(client: ClientBase): Send {
-  return async (statements) => {
-    const results: QueryResult<QueryResultRow>[] = [];
-    for (const { text, values } of statements) results.push(await client.query(text, [...values]));
-    return results;
+  let before: Promise<unknown> = Promise.resolve();
+  return (statements) => {
+    const sent = before.then(async () => {
+      const results: QueryResult<QueryResultRow>[] = [];
+      for (const { text, values } of statements) results.push(await client.query(text, [...values]));
+      return results;
+    });
+    before = sent;
+    return sent;
   };
 }
 

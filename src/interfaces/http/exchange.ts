@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call, Principal, Reply } from '../../application/shared/call.ts';
 import type { CompiledOperation } from '../../application/shared/pipeline.ts';
+import type { AnsweredRequest } from '../../application/shared/metrics.ts';
 import type { PositionTokens } from '../../application/shared/position-tokens.ts';
 import { wantsProblem } from './accept.ts';
 import { envelopeBody, failureOf, problemBody, type Failure } from './failure.ts';
@@ -44,6 +45,7 @@ export interface Frame {
   readonly report: Report;
   readonly positions: PositionTokens;
   readonly rateLimitOf: RateLimitOf | undefined;
+  readonly answered: ((request: AnsweredRequest) => void) | undefined;
   readonly addressOf: (request: IncomingMessage) => string | undefined;
   readonly newId: () => string;
   readonly deadlineMs: number;

@@ -4,6 +4,7 @@ import helmet from 'helmet';
 import { DomainError } from '../../domain/shared/domain-error.ts';
 import type { Principal } from '../../application/shared/call.ts';
 import { MalformedRequest, UnknownOperation } from '../../application/shared/errors.ts';
+import type { AnsweredRequest } from '../../application/shared/metrics.ts';
 import type { CompiledOperation } from '../../application/shared/pipeline.ts';
 import { positionTokens, type PositionTokens } from '../../application/shared/position-tokens.ts';
 import { mountDocs } from './docs-page.ts';
@@ -28,6 +29,8 @@ export interface HttpApiOptions {
   readonly positions?: PositionTokens;
   /** For `RateLimit-*` headers. */
   readonly rateLimitOf?: RateLimitOf;
+  /** Told of each request to an operation once it is over: for the access log and metrics. */
+  readonly answered?: (request: AnsweredRequest) => void;
   readonly health?: HealthOptions;
   /** The metrics in Prometheus's text format; without it there is no `/metrics`. */
   readonly metrics?: () => Promise<string>;
@@ -77,6 +80,7 @@ function frameOf(app: Express, options: HttpApiOptions): Frame {
     report: options.report,
     positions: options.positions ?? positionTokens('log'),
     rateLimitOf: options.rateLimitOf,
+    answered: options.answered,
     addressOf:
       trustProxy === undefined ? (request) => request.socket.remoteAddress : (request) => (request as Request).ip,
     newId: options.newId ?? randomUUID,

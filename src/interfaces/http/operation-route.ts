@@ -3,6 +3,7 @@ import { DomainError } from '../../domain/shared/domain-error.ts';
 import type { Call, Principal, Reply } from '../../application/shared/call.ts';
 import { PermissionDenied, Unauthenticated, type DeadlineExceeded } from '../../application/shared/errors.ts';
 import type { CompiledOperation } from '../../application/shared/pipeline.ts';
+import { traceIdOf } from '../../application/shared/trace-context.ts';
 import { Deadline } from './deadline.ts';
 import { sendFailure, sendSuccess, setRateLimit, type Exchange, type Frame } from './exchange.ts';
 import { methodNotAllowed } from './get-route.ts';
@@ -11,6 +12,9 @@ import { queryInput } from './query-input.ts';
 import { checkBodyHeaders, readJsonBody } from './request-body.ts';
 import { correlationIdOf, idempotencyKeyOf, traceParentOf } from './request-headers.ts';
 import { sendStream, streamFormat } from './stream-response.ts';
+
+/** What is noted where the client hung up before the answer was sent. */
+const CLIENT_CLOSED_REQUEST = 499;
 
 /** One operation at its address. */
 export interface OperationRoute {
@@ -39,6 +43,7 @@ export async function serveOperation(
   if (method === 'OPTIONS') return sendOptions(response, methods);
   const deadline = new Deadline(response, frame.deadlineMs, (reason) => giveUp(exchange, reason));
   let principal = frame.anonymous;
+  if (frame.answered !== undefined) noteAnswer(exchange, frame.answered, operation.path, () => principal);
   try {
     if (!methods.includes(method)) throw methodNotAllowed(methods);
     const byBody = method === 'POST';
@@ -69,6 +74,24 @@ export async function serveOperation(
   } catch (error) {
     fail(exchange, frame, operation, principal, deadline, error);
   }
+}
+
+/** Tells about the request once it is over, however it ended. */
+function noteAnswer(
+  { request, response, correlationId }: Exchange,
+  answered: NonNullable<Frame['answered']>,
+  route: string,
+  principal: () => Principal,
+): void {
+  const startedAt = performance.now();
+  response.once('close', () =>
+    answered({
+      ...{ method: request.method ?? '', route, correlationId, principalId: principal().id },
+      status: response.writableFinished ? response.statusCode : CLIENT_CLOSED_REQUEST,
+      durationMs: performance.now() - startedAt,
+      traceId: traceIdOf(traceParentOf(request.headers)),
+    }),
+  );
 }
 
 function identify(exchange: Exchange, frame: Frame): Principal | Promise<Principal> {

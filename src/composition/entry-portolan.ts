@@ -1,0 +1,71 @@
+/**
+ * The package's entries, by the names under which `package.json` exports them:
+ *
+ * - `portolan` (this file): the language of all contexts, and calls
+ * - `portolan/gift-cards` (entry-gift-cards.ts): a context; one such entry each
+ * - `portolan/memory`, `portolan/postgres`, `portolan/http` (entry-….ts): technologies; each loads its own libraries only
+ * - `portolan/contracts/<context>/<file>` (src/contracts): what an adapter has to keep
+ *
+ * What stands here is public and changes with a major version only; everything else is internal.
+ */
+export {
+  command,
+  context,
+  event,
+  personal,
+  query,
+  secret,
+  stream,
+  type CommandDefinition,
+  type ContextContract,
+  type EventDefinition,
+  type InputOf,
+  type LibraryInputOf,
+  type OperationDefinition,
+  type OutputOf,
+  type ParsedInputOf,
+  type PayloadOf,
+  type QueryDefinition,
+  type RateLimit,
+  type StreamDefinition,
+} from '../application/shared/contract.ts';
+export {
+  compile,
+  type CompiledOperation,
+  type Handler,
+  type Handlers,
+  type PipelineHooks,
+} from '../application/shared/pipeline.ts';
+export { commandContext, type Call, type Principal, type Reply } from '../application/shared/call.ts';
+export {
+  inProcessClient,
+  type Answer,
+  type AnswerMeta,
+  type CallOptions,
+  type Client,
+  type InProcessCallOptions,
+  type InProcessClient,
+} from '../application/shared/client.ts';
+export * from '../application/shared/errors.ts';
+export { InvalidMail, MailRefused, MailUnavailable, type Mail, type Mailer } from '../application/shared/mailer.ts';
+export type { EventFilter, EventLog, LoggedEvent } from '../application/shared/event-log.ts';
+export type { GuessGuard } from '../application/shared/guess-guard.ts';
+export {
+  DomainError,
+  type DomainErrorClass,
+  type ErrorDetails,
+  type ErrorKind,
+  type Json,
+} from '../domain/shared/domain-error.ts';
+export {
+  refuse,
+  type Accepted,
+  type CommandContext,
+  type Committed,
+  type Decision,
+  type JobRequest,
+  type NewEvent,
+  type ReceiptKey,
+  type Refused,
+} from '../domain/shared/decision.ts';
+export { CurrencyMismatch, InvalidAmount, Money, UnsupportedCurrency } from '../domain/shared/money.ts';

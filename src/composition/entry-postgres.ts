@@ -1,0 +1,7 @@
+/** `portolan/postgres`: everything on PostgreSQL, with a pool of the caller's. */
+export { migrate, MigrationError } from '../infrastructure/postgres/migrate.ts';
+export {
+  postgresGiftCards,
+  type PostgresGiftCardService,
+  type PostgresGiftCardsOptions,
+} from './postgres-gift-cards.ts';

@@ -1,0 +1,100 @@
+import { createHmac, randomFillSync } from 'node:crypto';
+import {
+  DEFAULT_POLICY,
+  giftCardHandlers,
+  giftCards,
+  type BulkIssuer,
+  type GiftCardPolicy,
+  type GiftCardPorts,
+  type GiftCardReader,
+  type RecipientEraser,
+} from '../application/gift-cards/index.ts';
+import type { Principal } from '../application/shared/call.ts';
+import { inProcessClient, type InProcessClient } from '../application/shared/client.ts';
+import type { GuessGuard } from '../application/shared/guess-guard.ts';
+import { MailUnavailable, type Mailer } from '../application/shared/mailer.ts';
+import { compile, type CompiledOperation, type PipelineHooks } from '../application/shared/pipeline.ts';
+import type { GiftCardRepository } from '../domain/gift-cards/gift-card-repository.ts';
+import { createGuessGuard } from '../infrastructure/rate-limit/guess-guard.ts';
+import { SlidingWindows } from '../infrastructure/rate-limit/sliding-windows.ts';
+import { createCodeVault } from '../infrastructure/system/code-vault.ts';
+import type { Pepper } from '../infrastructure/system/pepper.ts';
+import { createSealer } from '../infrastructure/system/sealer.ts';
+import { uuidv7 } from '../infrastructure/system/uuid.ts';
+import { receiptHash } from './receipt-hash.ts';
+
+/** Where gift cards are kept: what a storage technology, Portolan's or one's own, has to offer. */
+export interface GiftCardAdapters {
+  readonly repository: GiftCardRepository;
+  readonly reader: GiftCardReader;
+  readonly bulkIssuer: BulkIssuer;
+  readonly eraser: RecipientEraser;
+}
+
+export interface GiftCardServiceOptions {
+  /** Secrets that codes, receipts and sealed answers stand on, the newest first. Without them no code is valid. */
+  readonly peppers: readonly Pepper[];
+  /** What differs from `DEFAULT_POLICY`. */
+  readonly policy?: Partial<GiftCardPolicy>;
+  /** Sends codes by e-mail. Without one a delivery fails, and is tried again later. */
+  readonly mailer?: Mailer;
+  /** Slows down whoever tries codes. Default: 20 refused attempts a minute for each principal but system ones. */
+  readonly guard?: GuessGuard;
+  /** Rate limits, metrics and spans around each call. */
+  readonly hooks?: Omit<PipelineHooks, 'hash'>;
+}
+
+/** Gift cards inside of another program. */
+export interface GiftCardService {
+  /** For `createHttpApi`. */
+  readonly operations: ReadonlyMap<string, CompiledOperation>;
+  /** For `giftCardJobs`, `giftCardConsumers` and `erasePerson`. */
+  readonly ports: GiftCardPorts;
+  /** Calls as somebody: as a part of the program itself, which may do everything, unless a principal is given. */
+  client(principal?: Principal): InProcessClient<readonly [typeof giftCards]>;
+}
+
+const PROGRAM: Principal = { id: 'system:program', kind: 'system', tenant: 'default', permissions: new Set(['*']) };
+
+/** Gift cards on adapters of the caller's choice. Throws `TypeError` for unusable peppers. */
+export function giftCardService(
+  { repository, reader, bulkIssuer, eraser }: GiftCardAdapters,
+  { peppers, policy, mailer = noMailer, guard = defaultGuard(), hooks = {} }: GiftCardServiceOptions,
+): GiftCardService {
+  const ports: GiftCardPorts = {
+    ...{ cards: repository, reader, bulk: bulkIssuer, eraser, mailer, guard },
+    vault: createCodeVault(peppers),
+    sealer: createSealer(peppers),
+    policy: { ...DEFAULT_POLICY, ...policy },
+    ids: uuidv7,
+    randomBytes: (count) => randomFillSync(new Uint8Array(count)),
+    hmacSha256: (key, data) => createHmac('sha256', key).update(data).digest(),
+  };
+  const operations = compile(giftCards, giftCardHandlers(ports), { ...hooks, hash: receiptHash(peppers) });
+  return {
+    operations,
+    ports,
+    client: (principal = PROGRAM) => inProcessClient([giftCards], operations, { principal, newId: uuidv7 }),
+  };
+}
+
+const noMailer: Mailer = {
+  async send() {
+    throw new MailUnavailable('No mailer was given to the gift cards.');
+  },
+};
+
+/** A system principal speaks for many people, whose attempts the program itself has to count. */
+function defaultGuard(): GuessGuard {
+  const guard = createGuessGuard({ counters: new SlidingWindows(), now: Date.now });
+  const unlessSystem =
+    (count: GuessGuard['check']): GuessGuard['check'] =>
+    (caller) => {
+      if (caller.principal.kind !== 'system') count(caller);
+    };
+  return {
+    check: unlessSystem(guard.check),
+    refused: unlessSystem(guard.refused),
+    accepted: unlessSystem(guard.accepted),
+  };
+}

@@ -1,0 +1,80 @@
+import type { Pool } from 'pg';
+import {
+  GIFT_CARD_ERRORS,
+  GIFT_CARD_SCHEDULES,
+  giftCardConsumers,
+  giftCardJobs,
+} from '../application/gift-cards/index.ts';
+import { postgresJobQueue } from '../infrastructure/jobs/postgres-job-queue.ts';
+import { PostgresEventLog } from '../infrastructure/postgres/event-log.ts';
+import { PostgresEventSeals } from '../infrastructure/postgres/event-seals.ts';
+import { LogWakeup } from '../infrastructure/postgres/log-wakeup.ts';
+import { PostgresBulkIssuer } from '../infrastructure/postgres/postgres-bulk-issuer.ts';
+import { PostgresGiftCardReader } from '../infrastructure/postgres/postgres-gift-card-reader.ts';
+import { PostgresGiftCards } from '../infrastructure/postgres/postgres-gift-cards.ts';
+import { PostgresRecipientEraser } from '../infrastructure/postgres/postgres-recipient-eraser.ts';
+import { uuidv7 } from '../infrastructure/system/uuid.ts';
+import { giftCardService, type GiftCardService, type GiftCardServiceOptions } from './gift-card-service.ts';
+import { jobStarter } from './job-starter.ts';
+import { PURGE_SCHEDULE, purgeJob } from './purge-job.ts';
+import { Resources } from './resources.ts';
+
+export interface PostgresGiftCardsOptions extends GiftCardServiceOptions {
+  /** The caller's own pool, at least five connections, on a database that `migrate` has prepared. */
+  readonly pool: Pool;
+  /** Told of what goes wrong in the background; it is tried again. Must not throw. */
+  readonly onFault: (error: unknown) => void;
+  /** How long a command with the same idempotency key gets the first answer. Default 24. */
+  readonly receiptRetentionHours?: number;
+}
+
+export interface PostgresGiftCardService extends GiftCardService {
+  /**
+   * Starts what runs by itself: mails with codes, large batches, expiries, events of orders, seals, purging. To be
+   * called once, in one process at least; of several, each does a part.
+   */
+  work(): Promise<void>;
+  /** Ends work and commands under way; the pool stays open. Closing twice is harmless. */
+  close(): Promise<void>;
+}
+
+const STOP_MS = 10_000;
+
+/** Gift cards on a pool of the caller's. A call with `{ unit: client }` joins the transaction open on that client. */
+export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGiftCardService {
+  const { pool, onFault, receiptRetentionHours = 24 } = options;
+  const resources = new Resources();
+  const wakeup = new LogWakeup({ onError: onFault });
+  resources.own('log wake-up', wakeup, () => wakeup.close());
+  const log = new PostgresEventLog({ pool, wakeup, onError: onFault });
+  resources.own('event log', log, () => log.close());
+  const committed = (): void => wakeup.committed();
+  const repository = new PostgresGiftCards(GIFT_CARD_ERRORS, { pool, newId: uuidv7, committed });
+  resources.own('commands', repository, () => repository.close());
+  const adapters = {
+    repository,
+    reader: new PostgresGiftCardReader(pool),
+    bulkIssuer: new PostgresBulkIssuer(pool, uuidv7, committed),
+    eraser: new PostgresRecipientEraser(pool),
+  };
+  const hooks = { reached: log.reached.bind(log), ...options.hooks };
+  const service = giftCardService(adapters, { ...options, hooks });
+  return {
+    ...service,
+    async work() {
+      const queue = postgresJobQueue({ pool, onFault });
+      resources.own('jobs', queue, () => queue.close({ deadlineMs: STOP_MS }));
+      queue.work([...giftCardJobs(service.ports), purgeJob(pool, queue, receiptRetentionHours)]);
+      for (const schedule of [...GIFT_CARD_SCHEDULES, PURGE_SCHEDULE]) await queue.schedule(schedule);
+      for (const consumer of [jobStarter(queue), ...giftCardConsumers(service.ports)]) {
+        const running = log.exclusive(consumer);
+        resources.own(consumer.name, running, () => running.close());
+      }
+      const seals = new PostgresEventSeals({ pool, log, onError: onFault }).run();
+      resources.own('seals', seals, () => seals.close());
+    },
+    async close() {
+      for (const { error } of await resources.close()) onFault(error);
+    },
+  };
+}

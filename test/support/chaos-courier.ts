@@ -1,0 +1,101 @@
+import { createHistogram } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Pool } from 'undici';
+import { ADMIN_TOKEN } from './chaos-server.ts';
+
+/** A command under its idempotency key. */
+export interface ChaosCommand {
+  /** As in the address, `refund-to-card`. */
+  readonly operation: string;
+  readonly key: string;
+  readonly input: object;
+}
+
+/** What became of a command for good. */
+export type Verdict =
+  { readonly accepted: Readonly<Record<string, unknown>> } | { readonly refused: string };
+
+/** One answer, definite or not. */
+type Attempt = Verdict | { readonly trouble: string };
+
+/** Answers after which the outcome is open: the same command has to be sent again. */
+const OPEN: ReadonlySet<string> = new Set([
+  'request.unavailable',
+  'request.deadline_exceeded',
+  'request.in_progress',
+  'request.resource_busy',
+]);
+
+const attemptMs = 20_000;
+const giveUpAfterMs = 120_000;
+const pauseMs = { first: 50, longest: 800 };
+
+/** Brings commands to servers that come and go, and each of them until it has a definite answer. */
+export class Courier {
+  /** Milliseconds from the first attempt to the definite answer. */
+  readonly latencyMs = createHistogram();
+  /** How attempts ended that brought no definite answer, and how often. */
+  readonly troubles = new Map<string, number>();
+  /** Answers that no server should give, whatever happens to it. */
+  readonly faults: string[] = [];
+  readonly #pools: readonly Pool[];
+
+  constructor(urls: readonly string[], connections: number) {
+    const timeouts = { headersTimeout: attemptMs, bodyTimeout: attemptMs, connectTimeout: 5_000 };
+    this.#pools = urls.map((url) => new Pool(url, { connections, ...timeouts }));
+  }
+
+  /** Sends a command, to the server `home` first and to the next one whenever an answer stays out. */
+  async deliver(command: ChaosCommand, home: number): Promise<Verdict> {
+    const startedAt = performance.now();
+    for (let number = 0; ; number += 1) {
+      const attempt = await this.#attempt(command, home + number);
+      const elapsedMs = performance.now() - startedAt;
+      if (!('trouble' in attempt)) {
+        this.latencyMs.record(Math.max(1, Math.round(elapsedMs)));
+        return attempt;
+      }
+      this.troubles.set(attempt.trouble, (this.troubles.get(attempt.trouble) ?? 0) + 1);
+      if (elapsedMs > giveUpAfterMs) throw new Error(`No definite answer, ${attempt.trouble} at last.`);
+      const longestMs = Math.min(pauseMs.longest, pauseMs.first * 2 ** number);
+      await delay(longestMs * (0.5 + Math.random() / 2));
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#pools.map((pool) => pool.destroy()));
+  }
+
+  async #attempt({ operation, key, input }: ChaosCommand, server: number): Promise<Attempt> {
+    const pool = this.#pools[server % this.#pools.length] as Pool;
+    const headers = { 'content-type': 'application/json', 'idempotency-key': key };
+    try {
+      const { statusCode, body } = await pool.request({
+        method: 'POST',
+        path: `/v1/gift-cards/${operation}`,
+        headers: { ...headers, authorization: `Bearer ${ADMIN_TOKEN}` },
+        body: JSON.stringify(input),
+      });
+      return this.#read(operation, statusCode, (await body.json()) as Envelope);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+      return { trouble: code };
+    }
+  }
+
+  #read(operation: string, status: number, { data, error }: Envelope): Attempt {
+    if (status === 200 && data !== undefined) return { accepted: data };
+    const code = error?.code ?? `status ${status}`;
+    if (OPEN.has(code)) return { trouble: code };
+    if (!code.startsWith('gift_cards.')) {
+      this.faults.push(`${operation}: ${status} ${code} ${JSON.stringify(error)}`);
+      return { trouble: code };
+    }
+    return { refused: code };
+  }
+}
+
+interface Envelope {
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly error?: { readonly code: string };
+}

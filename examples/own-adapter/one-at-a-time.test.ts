@@ -1,6 +1,12 @@
 import { after, before, describe, it } from 'node:test';
 import { giftCardRepositoryContract } from 'portolan/contracts/gift-cards/gift-card-repository-contract';
-import { MemoryEventLog, MemoryGiftCardStore, memoryGiftCards } from 'portolan/memory';
+import {
+  MemoryBulkIssuer,
+  MemoryEventLog,
+  MemoryGiftCardReader,
+  MemoryGiftCardStore,
+  MemoryRecipientEraser,
+} from 'portolan/memory';
 import { OneAtATime } from './one-at-a-time.ts';
 
 giftCardRepositoryContract(
@@ -9,8 +15,14 @@ giftCardRepositoryContract(
   async () => {
     const log = new MemoryEventLog();
     const store = new MemoryGiftCardStore({ append: log.append });
-    const { reader, bulkIssuer, eraser } = memoryGiftCards(store);
-    return { repository: new OneAtATime(store), reader, bulkIssuer, eraser, log, close: () => log.close() };
+    return {
+      repository: new OneAtATime(store),
+      reader: new MemoryGiftCardReader(store),
+      bulkIssuer: new MemoryBulkIssuer(store),
+      eraser: new MemoryRecipientEraser(store),
+      log,
+      close: () => log.close(),
+    };
   },
   ['transaction'],
 );

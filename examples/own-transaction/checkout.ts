@@ -35,6 +35,6 @@ console.log('60.00:', await checkOut(first, code, '60.00'));
 console.log('50.00:', await checkOut(second, code, '50.00'));
 const { rows } = await pool.query('SELECT total FROM orders WHERE id IN ($1, $2)', [first, second]);
 console.log('orders:', rows.map(({ total }) => total).join(', '));
-console.log('left on the card:', (await GiftCard.checkBalance({ code })).balance?.amount);
+console.log('left on the card:', (await GiftCard.checkBalance({ code })).currentBalance.amount);
 await giftCards.close();
 await pool.end();

@@ -1,8 +1,11 @@
 /** `portolan/memory`: adapters that live as long as the process; for tests, and for building one's own. */
 export { MemoryEventLog, type MemoryEventLogOptions } from '../infrastructure/memory/memory-event-log.ts';
+export { MemoryBulkIssuer } from '../infrastructure/memory/memory-bulk-issuer.ts';
+export { MemoryGiftCardReader } from '../infrastructure/memory/memory-gift-card-reader.ts';
 export {
   MemoryGiftCardStore,
   type MemoryGiftCardOptions,
   type UnplacedEvent,
 } from '../infrastructure/memory/memory-gift-card-store.ts';
 export { memoryGiftCards, type MemoryGiftCards } from '../infrastructure/memory/memory-gift-cards.ts';
+export { MemoryRecipientEraser } from '../infrastructure/memory/memory-recipient-eraser.ts';

@@ -46,6 +46,7 @@ export {
   type InProcessCallOptions,
   type InProcessClient,
 } from '../application/shared/client.ts';
+export { ERROR_TABLE, type ErrorMeaning } from '../application/shared/error-table.ts';
 export * from '../application/shared/errors.ts';
 export { InvalidMail, MailRefused, MailUnavailable, type Mail, type Mailer } from '../application/shared/mailer.ts';
 export type { EventFilter, EventLog, LoggedEvent } from '../application/shared/event-log.ts';

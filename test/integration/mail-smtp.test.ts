@@ -94,9 +94,10 @@ describe('SMTP mailer', () => {
   it('gives up on a server that never greets, for mails that wait for a connection too', async () => {
     const { mailer } = await start('silent', { timeoutMs: 300 });
     const startedAt = performance.now();
-    const failures = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => failureOf(mailer, `someone-${n}@example.com`)));
+    const mails = Array.from({ length: 20 }, (_, n) => failureOf(mailer, `someone-${n}@example.com`));
+    const failures = await Promise.all(mails);
     for (const error of failures) expect(error).to.be.instanceOf(MailUnavailable);
-    expect(performance.now() - startedAt).to.be.within(250, 3_000);
+    expect(performance.now() - startedAt).to.be.within(250, 2_000);
   });
 
   it('stops waiting when its caller gives up', async () => {

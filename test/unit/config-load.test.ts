@@ -104,7 +104,13 @@ describe('Configuration', () => {
   const REFUSED: { readonly [name: string]: readonly string[] } = {
     PORT: ['-1', '65536', '0x50', ' 80', '80.0', '+80', '1e3', 'NaN'],
     HOST: ['a b', 'http://localhost', 'local/host'],
-    PUBLIC_URL: ['cards.example.com', 'ftp://cards.example.com', 'https://a:b@cards.example.com', 'https://a.b/?x=1'],
+    PUBLIC_URL: [
+      'cards.example.com',
+      'ftp://cards.example.com',
+      'https://a@cards.example.com',
+      'https://:b@cards.example.com',
+      'https://a.b/?x=1',
+    ],
     TRUST_PROXY: ['true', '11', '10.0.0.0/33', '::1/129', '10.0.0', '10.0.0.0/8/8', 'everyone', '1,,'],
     BODY_LIMIT_BYTES: ['0', '1mb'],
     DATABASE_URL: ['mysql://localhost/shop', 'localhost', 'postgres://', 'postgres:'],

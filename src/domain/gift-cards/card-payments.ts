@@ -108,7 +108,10 @@ export function refund(
   const booked = book(at, { ...movement, orderId, referenceId: redemptionId, metadata: { refundId } }, moment);
   const facts = { refundId, redemptionId, orderId, amount: amount.toDecimal(), toVoidAccount };
   const afterExpiry = hasExpired(at.state, moment.now);
-  return record(putRedemption(booked, { ...redemption, refundedMinor }), 'refunded', { ...facts, afterExpiry });
+  // Expiry ends spending, never a refund: its booking will leave this money alone.
+  const keptMinor = booked.state.keptMinor + (afterExpiry && !toVoidAccount ? amount.minor : 0n);
+  const kept = putRedemption({ ...booked, state: { ...booked.state, keptMinor } }, { ...redemption, refundedMinor });
+  return record(kept, 'refunded', { ...facts, afterExpiry });
 }
 
 function openHold({ state }: CardProgress, holdId: string): Hold {

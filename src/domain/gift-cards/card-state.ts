@@ -29,6 +29,8 @@ export interface GiftCardSnapshot {
   readonly expiresAt: Date | null;
   /** When the expiry was booked; never again after that. */
   readonly expiredAt: Date | null;
+  /** The part of the balance that was refunded after the expiry, which its booking leaves alone. */
+  readonly keptMinor: bigint;
   readonly frozenAt: Date | null;
   readonly voidedAt: Date | null;
   readonly voidedBy: string | null;
@@ -71,12 +73,14 @@ export interface Movement {
 
 /** The state and what led to it: the working part of `GiftCard`, immutable like the card itself. */
 export interface CardProgress {
+  /** As it was restored; undefined for a card that is new. */
+  readonly loaded: GiftCardSnapshot | undefined;
   readonly state: GiftCardSnapshot;
   readonly changes: CardChanges;
 }
 
 /** Books one movement: the card's balance follows from the accounts that the movement names. */
-export function book({ state, changes }: CardProgress, movement: Movement, moment: Moment): CardProgress {
+export function book({ loaded, state, changes }: CardProgress, movement: Movement, moment: Moment): CardProgress {
   const own: Account = `card:${state.id}`;
   const { from, to, amountMinor } = movement;
   const balanceMinor = state.balanceMinor + (to === own ? amountMinor : 0n) - (from === own ? amountMinor : 0n);
@@ -98,6 +102,7 @@ export function book({ state, changes }: CardProgress, movement: Movement, momen
     createdAt: moment.now,
   };
   return {
+    loaded,
     state: { ...state, balanceMinor, entryCount: entry.entryNumber, updatedAt: moment.now },
     changes: { ...changes, entries: [...changes.entries, entry] },
   };
@@ -105,7 +110,7 @@ export function book({ state, changes }: CardProgress, movement: Movement, momen
 
 /** Records an event with the card's id, currency and balance beside its own facts. */
 export function record(
-  { state, changes }: CardProgress,
+  { loaded, state, changes }: CardProgress,
   type: string,
   facts: { readonly [key: string]: Json },
 ): CardProgress {
@@ -116,21 +121,22 @@ export function record(
     type: `gift_card.${type}`,
     payload: { cardId: state.id, ...facts, balance: decimal(state, state.balanceMinor), currency: state.currency },
   };
-  return { state: { ...state, version }, changes: { ...changes, events: [...changes.events, event] } };
+  return { loaded, state: { ...state, version }, changes: { ...changes, events: [...changes.events, event] } };
 }
 
 /** Stores a hold beside the card and keeps the list of open ones. */
-export function putHold({ state, changes }: CardProgress, hold: Hold): CardProgress {
+export function putHold({ loaded, state, changes }: CardProgress, hold: Hold): CardProgress {
   const others = state.openHolds.filter((open) => open.id !== hold.id);
   return {
+    loaded,
     state: { ...state, openHolds: hold.status === 'open' ? [...others, hold] : others },
     changes: { ...changes, holds: [...changes.holds.filter((changed) => changed.id !== hold.id), hold] },
   };
 }
 
-export function putRedemption({ state, changes }: CardProgress, redemption: Redemption): CardProgress {
+export function putRedemption({ loaded, state, changes }: CardProgress, redemption: Redemption): CardProgress {
   const others = changes.redemptions.filter((changed) => changed.id !== redemption.id);
-  return { state, changes: { ...changes, redemptions: [...others, redemption] } };
+  return { loaded, state, changes: { ...changes, redemptions: [...others, redemption] } };
 }
 
 /** Decimal text of an amount in the card's currency. */

@@ -61,6 +61,7 @@ export class GiftCard {
       originalMinor: amount.minor,
       balanceMinor: 0n,
       expiredAt: null,
+      keptMinor: 0n,
       frozenAt: null,
       voidedAt: null,
       voidedBy: null,
@@ -72,7 +73,7 @@ export class GiftCard {
       openHolds: [],
     };
     const funded = book(
-      { state: blank, changes: NO_CHANGES },
+      { loaded: undefined, state: blank, changes: NO_CHANGES },
       { type: 'creation', from: fundedBy, to: `card:${from.id}`, amountMinor: amount.minor },
       moment,
     );
@@ -81,11 +82,16 @@ export class GiftCard {
   }
 
   static restore(snapshot: GiftCardSnapshot): GiftCard {
-    return new GiftCard({ state: snapshot, changes: NO_CHANGES });
+    return new GiftCard({ loaded: snapshot, state: snapshot, changes: NO_CHANGES });
   }
 
   toSnapshot(): GiftCardSnapshot {
     return this.#at.state;
+  }
+
+  /** The card as it was restored, before its changes; undefined for a new one. */
+  get loaded(): GiftCardSnapshot | undefined {
+    return this.#at.loaded;
   }
 
   get changes(): CardChanges {
@@ -226,7 +232,7 @@ export class GiftCard {
       throw new errors.InvalidExpiry('The new expiry must be later than the present one and in the future.');
     }
     const facts = { expiresAt: expiresAt?.toISOString() ?? null, reason };
-    return this.#with({ expiresAt, updatedAt: moment.now }, 'expiry_extended', facts);
+    return this.#with({ expiresAt, keptMinor: 0n, updatedAt: moment.now }, 'expiry_extended', facts);
   }
 
   /** Gives the card another code; the old one is worth nothing from now on. */
@@ -244,13 +250,13 @@ export class GiftCard {
     return new GiftCard({ ...this.#at, state: { ...this.#at.state, codeIndex, pepperId } });
   }
 
-  /** Books the expiry once: the remainder goes to `account`. Undefined when it isn't due or holds are still open. */
+  /** Books the expiry once: what was there before goes to `account`. Undefined when it isn't due or holds are still open. */
   expire(account: HouseAccount, moment: Moment): GiftCard | undefined {
     const { state } = this.#at;
     if (state.voidedAt !== null || state.expiredAt !== null || !hasExpired(state, moment.now)) return undefined;
     let at = payments.releaseExpired(this.#at, moment);
     if (at.state.openHolds.length > 0) return undefined;
-    const remainder = at.state.balanceMinor;
+    const remainder = at.state.balanceMinor - at.state.keptMinor;
     if (remainder > 0n) {
       at = book(at, { type: 'expiry', from: this.#account, to: account, amountMinor: remainder }, moment);
     }

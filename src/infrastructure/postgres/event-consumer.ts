@@ -136,7 +136,7 @@ export class EventConsumer implements Running {
     for (const event of page.events) {
       let failed = failure.event === event ? failure : await this.#try(lease, [event], event.position);
       while (failed !== undefined && !this.#closed) {
-        if ((await this.#dies(lease, event, failed.cause)) || this.#closed) break;
+        if (await this.#dies(lease, event, failed.cause)) break;
         failed = await this.#try(lease, [event], event.position);
       }
       if (this.#closed) return;

@@ -38,6 +38,7 @@ export interface CardRow {
   readonly batch_id: Text | null;
   readonly expires_at: Text | null;
   readonly expired_at: Text | null;
+  readonly kept_amount: Text;
   readonly frozen_at: Text | null;
   readonly voided_at: Text | null;
   readonly voided_by: Text | null;
@@ -58,7 +59,7 @@ export const CARD_JSON = `json_build_object('id', c.id, 'tenant', c.tenant, 'cod
   'pepper_id', c.pepper_id, 'prefix', c.prefix, 'last_four', c.last_four, 'currency', c.currency,
   'original_amount', c.original_amount::text, 'current_balance', c.current_balance::text,
   'purchaser_id', c.purchaser_id, 'holder_id', c.holder_id, 'batch_id', c.batch_id, 'expires_at', c.expires_at,
-  'expired_at', c.expired_at, 'frozen_at', c.frozen_at, 'voided_at', c.voided_at, 'voided_by', c.voided_by,
+  'expired_at', c.expired_at, 'kept_amount', c.kept_amount::text, 'frozen_at', c.frozen_at, 'voided_at', c.voided_at, 'voided_by', c.voided_by,
   'void_reason', c.void_reason, 'created_at', c.created_at, 'updated_at', c.updated_at, 'version', c.version,
   'entry_count', c.entry_count, 'holds', (SELECT json_agg(${HOLD} ORDER BY created_at, id)
     FROM gift_cards.holds WHERE card_id = c.id AND status = 'open'))`;
@@ -119,6 +120,7 @@ export function cardOf(row: CardRow): GiftCard {
     batchId: row.batch_id,
     expiresAt: date(row.expires_at),
     expiredAt: date(row.expired_at),
+    keptMinor: BigInt(row.kept_amount),
     frozenAt: date(row.frozen_at),
     voidedAt: date(row.voided_at),
     voidedBy: row.voided_by,
@@ -239,15 +241,42 @@ export const batchOf = (row: BatchRow): Batch => ({
   createdAt: new Date(row.created_at),
 });
 
-/** A card as it is written; `was…` guard against a row that isn't as it was loaded. */
-export function cardRow(card: GiftCard, now: Date) {
+/** A card as it is written, with the status that it has at its last change. */
+export function cardRow(card: GiftCard) {
   const s: GiftCardSnapshot = card.toSnapshot();
   return {
     ...{ id: s.id, code_index: s.codeIndex, pepper_id: s.pepperId, prefix: s.prefix, last_four: s.lastFour },
     ...{ currency: s.currency, original_amount: `${s.originalMinor}`, current_balance: `${s.balanceMinor}` },
-    ...{ status: statusAt(s, now), purchaser_id: s.purchaserId, holder_id: s.holderId, batch_id: s.batchId },
-    ...{ expires_at: s.expiresAt, expired_at: s.expiredAt, frozen_at: s.frozenAt, voided_at: s.voidedAt },
+    ...{ status: statusAt(s, s.updatedAt), purchaser_id: s.purchaserId, holder_id: s.holderId, batch_id: s.batchId },
+    ...{ expires_at: s.expiresAt, expired_at: s.expiredAt, kept_amount: `${s.keptMinor}`, frozen_at: s.frozenAt },
+    ...{ voided_at: s.voidedAt },
     ...{ voided_by: s.voidedBy, void_reason: s.voidReason, created_at: s.createdAt, updated_at: s.updatedAt },
     ...{ version: s.version, entry_count: s.entryCount },
   };
+}
+
+/** The part of a card that payments change, and whatever guards against a row that isn't as it was loaded. */
+export function paidCardRow(card: GiftCard) {
+  const s = card.toSnapshot();
+  return {
+    ...{ id: s.id, current_balance: `${s.balanceMinor}`, status: statusAt(s, s.updatedAt), updated_at: s.updatedAt },
+    ...{ version: s.version, entry_count: s.entryCount },
+  };
+}
+
+const CHANGED_BY_PAYMENTS: ReadonlySet<string> = new Set<keyof GiftCardSnapshot>([
+  'balanceMinor',
+  'updatedAt',
+  'version',
+  'entryCount',
+  'openHolds',
+]);
+
+/** Whether nothing differs but what payments change. */
+export function isOnlyPaid(before: GiftCardSnapshot, after: GiftCardSnapshot): boolean {
+  for (const field in before) {
+    const name = field as keyof GiftCardSnapshot;
+    if (before[name] !== after[name] && !CHANGED_BY_PAYMENTS.has(field)) return false;
+  }
+  return true;
 }

@@ -1,8 +1,9 @@
 import type { GiftCardChanges } from '../../domain/gift-cards/gift-card-repository.ts';
+import type { GiftCardSnapshot } from '../../domain/gift-cards/card-state.ts';
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Hold, Redemption } from '../../domain/gift-cards/records.ts';
 import { entryRow } from './gift-card-entries.ts';
-import { cardRow } from './gift-card-rows.ts';
+import { cardRow, isOnlyPaid, paidCardRow } from './gift-card-rows.ts';
 import { ofTenant, type Statement } from './statement.ts';
 
 /** All changes of a batch, merged: of several states of a row the last one is stored. */
@@ -78,15 +79,29 @@ const lastOf = <T extends { readonly id: string }>(rows: readonly T[]): readonly
 
 const CARD_COLUMNS = `id uuid, code_index uuid, pepper_id text, prefix text, last_four text, currency text,
   original_amount bigint, current_balance bigint, status text, purchaser_id text, holder_id text, batch_id uuid,
-  expires_at timestamptz, expired_at timestamptz, frozen_at timestamptz, voided_at timestamptz, voided_by text,
+  expires_at timestamptz, expired_at timestamptz, kept_amount bigint, frozen_at timestamptz, voided_at timestamptz, voided_by text,
   void_reason text, created_at timestamptz, updated_at timestamptz, version bigint, entry_count bigint`;
 
 const CARDS_NEW: TableWrite = {
   name: 'gift-cards-insert',
   text: `INSERT INTO gift_cards.cards (tenant, id, code_index, pepper_id, prefix, last_four, currency, original_amount,
-      current_balance, status, purchaser_id, holder_id, batch_id, expires_at, expired_at, frozen_at, voided_at,
+      current_balance, status, purchaser_id, holder_id, batch_id, expires_at, expired_at, kept_amount, frozen_at, voided_at,
       voided_by, void_reason, created_at, updated_at, version, entry_count)
     SELECT $1, row.* FROM json_to_recordset($2::json) AS row(${CARD_COLUMNS})`,
+};
+
+/** What a payment changes, and nothing else: most commands are payments. */
+const CARDS_PAID: TableWrite = {
+  name: 'gift-cards-update-paid',
+  text: `WITH changed AS (
+      UPDATE gift_cards.cards AS card SET current_balance = row.current_balance, status = row.status,
+        updated_at = row.updated_at, version = row.version, entry_count = row.entry_count
+      FROM json_to_recordset($2::json) AS row(id uuid, current_balance bigint, status text, updated_at timestamptz,
+        version bigint, entry_count bigint, was_version bigint, was_entry_count bigint)
+      WHERE card.id = row.id AND ${ofTenant('card.')}
+        AND card.version = row.was_version AND card.entry_count = row.was_entry_count
+      RETURNING 1)
+    SELECT portolan.ensure(count(*) = json_array_length($2::json), 'a card was changed by somebody else') FROM changed`,
 };
 
 const CARDS_CHANGED: TableWrite = {
@@ -96,6 +111,7 @@ const CARDS_CHANGED: TableWrite = {
       UPDATE gift_cards.cards AS card SET current_balance = row.current_balance, status = row.status,
         code_index = row.code_index, pepper_id = row.pepper_id, prefix = row.prefix, last_four = row.last_four,
         holder_id = row.holder_id, expires_at = row.expires_at, expired_at = row.expired_at,
+        kept_amount = row.kept_amount,
         frozen_at = row.frozen_at, voided_at = row.voided_at, voided_by = row.voided_by,
         void_reason = row.void_reason, updated_at = row.updated_at, version = row.version,
         entry_count = row.entry_count
@@ -106,32 +122,33 @@ const CARDS_CHANGED: TableWrite = {
     SELECT portolan.ensure(count(*) = json_array_length($2::json), 'a card was changed by somebody else') FROM changed`,
 };
 
+/** A card as it was before the first change of the batch, and after the last. */
+interface CardWrite {
+  readonly before: GiftCardSnapshot | undefined;
+  readonly card: GiftCard;
+}
+
 /** New cards are inserted; of changed ones the row must be as the first change of the batch found it. */
 function writeCards(tenant: string, cards: readonly GiftCard[]): readonly Statement[] {
-  const first = new Map<string, { version: number; entryCount: number }>();
-  const last = new Map<string, GiftCard>();
+  const writes = new Map<string, CardWrite>();
   for (const card of cards) {
-    const { id, version, entryCount } = card.toSnapshot();
-    if (!first.has(id)) {
-      const { events, entries } = card.changes;
-      first.set(id, { version: version - events.length, entryCount: entryCount - entries.length });
-    }
-    last.set(id, card);
+    const earlier = writes.get(card.id);
+    writes.set(card.id, { before: earlier === undefined ? card.loaded : earlier.before, card });
   }
-  const rows = [...last.values()].map((card) => {
-    const was = first.get(card.id) ?? { version: 0, entryCount: 0 };
-    const row = cardRow(card, card.toSnapshot().updatedAt);
-    return { ...row, was_version: was.version, was_entry_count: was.entryCount };
-  });
-  // A card of a batch has no event of its own but always its first entry; one without entries has never been stored.
-  const isNew = (row: { readonly was_entry_count: number }): boolean => row.was_entry_count === 0;
+  const [added, paid, changed]: [object[], object[], object[]] = [[], [], []];
+  for (const { before, card } of writes.values()) {
+    if (before === undefined) {
+      added.push(cardRow(card));
+      continue;
+    }
+    const was = { was_version: before.version, was_entry_count: before.entryCount };
+    if (isOnlyPaid(before, card.toSnapshot())) paid.push({ ...paidCardRow(card), ...was });
+    else changed.push({ ...cardRow(card), ...was });
+  }
   return [
-    ...writeAll(tenant, CARDS_NEW, rows.filter(isNew)),
-    ...writeAll(
-      tenant,
-      CARDS_CHANGED,
-      rows.filter((row) => !isNew(row)),
-    ),
+    ...writeAll(tenant, CARDS_NEW, added),
+    ...writeAll(tenant, CARDS_PAID, paid),
+    ...writeAll(tenant, CARDS_CHANGED, changed),
   ];
 }
 

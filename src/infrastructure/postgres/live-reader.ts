@@ -58,10 +58,10 @@ export class LiveReader implements Running {
 
   async #step(): Promise<void> {
     if (this.#epoch === undefined) await this.#tail.look();
-    // In another epoch the position means nothing: the log was restored, and its tail is where to go on.
-    const restored = this.#epoch !== undefined && this.#epoch !== this.#tail.epoch;
+    // In another epoch the position means nothing: the log was restored. Some events may come twice.
+    if (this.#epoch !== undefined && this.#epoch !== this.#tail.epoch) this.#position = this.#tail.origin;
     this.#epoch = this.#tail.epoch;
-    if (restored || this.#position === undefined) this.#position = this.#tail.position;
+    this.#position ??= this.#tail.position;
     const page = await this.#tail.page(this.#position, PAGE, this.#filter);
     if (this.#closing.signal.aborted) return;
     if (page.position === this.#position) {

@@ -27,6 +27,7 @@ interface Pending {
 export class LogFrontier {
   readonly #pool: Pool;
   #position = 0n;
+  #origin = 0n;
   #settled = 0n;
   #epoch: string | undefined;
   #oriented = false;
@@ -42,6 +43,11 @@ export class LogFrontier {
     return this.#position;
   }
 
+  /** Where it began in this epoch of the log. */
+  get origin(): bigint {
+    return this.#origin;
+  }
+
   /** The log's epoch; undefined before the first step. */
   get epoch(): string | undefined {
     return this.#epoch;
@@ -52,7 +58,7 @@ export class LogFrontier {
     return this.#window;
   }
 
-  /** To be called when a step has failed: the next one may meet another database, restored from a backup. */
+  /** To be called when there is a new connection: it may lead to another database, restored from a backup. */
   forget(): void {
     this.#oriented = false;
   }
@@ -81,8 +87,9 @@ export class LogFrontier {
     const [found] = rows;
     if (found === undefined) throw new Error('The log has no epoch.');
     const checkpoint = BigInt(found.checkpoint);
-    const restored = this.#epoch !== undefined && this.#epoch !== found.epoch;
-    if (restored || checkpoint > this.#position) this.#leap(checkpoint);
+    const known = this.#epoch === found.epoch;
+    if (!known || checkpoint > this.#position) this.#leap(checkpoint);
+    if (!known) this.#origin = checkpoint;
     this.#pending = undefined;
     this.#epoch = found.epoch;
     this.#oriented = true;

@@ -28,6 +28,7 @@ export class LogTail {
   readonly #onError: (error: unknown) => void;
   readonly #frontier: LogFrontier;
   readonly #closing = new AbortController();
+  readonly #onConnect = (): void => this.#frontier.forget();
   #waiters: Waiter[] = [];
   readonly #requests: PromiseWithResolvers<void>[] = [];
   #woken = false;
@@ -40,11 +41,17 @@ export class LogTail {
     this.#pool = pool;
     this.#onError = onError;
     this.#frontier = new LogFrontier(pool);
+    pool.on('connect', this.#onConnect);
   }
 
   /** The position up to which the log is known to be settled; 0 before the first look. */
   get position(): bigint {
     return this.#frontier.position;
+  }
+
+  /** Where this process began to follow the log in its present epoch. */
+  get origin(): bigint {
+    return this.#frontier.origin;
   }
 
   /** The log's epoch as of the last connection; undefined before the first look. */
@@ -100,6 +107,7 @@ export class LogTail {
     this.#closing.abort();
     this.#rouse();
     await this.#run;
+    this.#pool.off('connect', this.#onConnect);
     for (const { resolve } of this.#waiters) resolve();
     for (const { reject } of this.#requests.splice(0)) reject(new Error('The event log is closed.'));
   }
@@ -121,7 +129,6 @@ export class LogTail {
       } catch (error) {
         for (const { reject } of requests) reject(error);
         this.#onError(error);
-        this.#frontier.forget();
         failures += 1;
         await pause(backoffMs(failures, ...FAILED), this.#closing.signal);
       }

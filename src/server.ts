@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { ConfigurationError, loadConfig, type Config } from './composition/config.ts';
 import { welcome } from './interfaces/cli/welcome.ts';
 import { startTelemetry } from './infrastructure/telemetry/start-telemetry.ts';
@@ -55,4 +56,6 @@ const overdue = (ms: number): Promise<number> =>
 
 const oneLine = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-if (import.meta.main) process.exit(await serve());
+// `import.meta.main` is newer than the oldest Node that the package runs on.
+const program = process.argv[1];
+if (program !== undefined && realpathSync(program) === import.meta.filename) process.exit(await serve());

@@ -10,6 +10,7 @@ import { startEmbeddedPostgres } from '../../src/infrastructure/embedded-postgre
 import type { EmbeddedPostgres } from '../../src/infrastructure/embedded-postgres/embedded-postgres.ts';
 import { consumerPositions } from '../../src/infrastructure/postgres/consumer-store.ts';
 import { PostgresEventLog } from '../../src/infrastructure/postgres/event-log.ts';
+import { beginEpoch } from '../../src/infrastructure/postgres/log-epoch.ts';
 import { LogWakeup } from '../../src/infrastructure/postgres/log-wakeup.ts';
 import { migrate } from '../../src/infrastructure/postgres/migrate.ts';
 import { createPool } from '../../src/infrastructure/postgres/pools.ts';
@@ -108,11 +109,11 @@ describe('The event log when its database goes away', () => {
     const owner = new pg.Client(server.ownerUrl);
     await owner.connect();
     const epoch = await log.epoch();
-    await owner.query('UPDATE portolan.log_epoch SET epoch = gen_random_uuid()');
+    const begun = await beginEpoch(owner);
     await owner.end();
     await server.stop();
     server = await startEmbeddedPostgres({ dataFolder: folder });
-    await until('it has noticed', async () => (await log.epoch().catch(() => epoch)) !== epoch);
+    await until('it has noticed', async () => (await log.epoch().catch(() => epoch)) === begun);
     const events = [eventOf(tenant)];
     await append(events).catch(() => append(events));
     given.push(...events);

@@ -1,9 +1,13 @@
-import { cp, mkdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { cp, rename } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { VERSION } from '../../src/composition/version.ts';
 import { temporaryFolder } from './postgres.ts';
 import { runWell } from './run.ts';
 
+/** The first release that `engines` in package.json names; the examples are run on it. */
+const OLDEST_NODE = '22.12.0';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** The examples, installed from the packed package as a user would have them. */
@@ -11,6 +15,10 @@ export interface InstalledExamples {
   readonly folder: string;
   /** The package as it would be published. */
   readonly tarball: string;
+  /** The oldest Node that the package runs on. */
+  readonly oldestNode: string;
+  /** An environment in which `node` is that one. */
+  readonly environment: NodeJS.ProcessEnv;
 }
 
 let installed: Promise<InstalledExamples> | undefined;
@@ -22,14 +30,21 @@ export function installedExamples(): Promise<InstalledExamples> {
 
 async function install(): Promise<InstalledExamples> {
   const folder = await temporaryFolder();
-  await mkdir(join(folder, 'packed'));
-  await runWell('npm', ['pack', '--pack-destination', join(folder, 'packed')], { cwd: ROOT });
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const tarball = join(folder, 'portolan.tgz');
-  const { version } = (await import('../../package.json', { with: { type: 'json' } })).default;
-  await rename(join(folder, 'packed', `portolan-${version}.tgz`), tarball);
+  await runWell('npm', ['pack', '--pack-destination', folder], { cwd: ROOT });
+  await rename(join(folder, `portolan-${VERSION}.tgz`), tarball);
   await cp(join(ROOT, 'examples'), folder, { recursive: true, filter: (path) => !path.includes('node_modules') });
   // Nothing that is needed here has an install script.
   const quick = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
   await runWell('npm', ['install', ...quick], { cwd: folder });
-  return { folder, tarball };
+  // The package `node` of npm is made of one package for each platform; theirs need no script.
+  const node = `node-${process.platform}-${process.arch}`;
+  const beside = join(folder, 'oldest-node');
+  await runWell('npm', ['install', ...quick, '--prefix', beside, `${node}@${OLDEST_NODE}`], { cwd: folder });
+  const bin = join(beside, 'node_modules', node, 'bin');
+  return {
+    ...{ folder, tarball, oldestNode: join(bin, 'node') },
+    environment: { PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}` },
+  };
 }

@@ -1,10 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
-import {
-  CommandInProgress,
-  DeadlineExceeded,
-  ResourceBusy,
-  ServiceUnavailable,
-} from '../../application/shared/errors.ts';
+import { CommandInProgress, ResourceBusy, ServiceUnavailable } from '../../application/shared/errors.ts';
 import type { CommandContext, Committed, Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
 import { runBatch, type BatchCommand, type BatchResult } from './batch-run.ts';
@@ -61,7 +56,7 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
   #activeLanes = 0;
   #pumping = false;
   #closed = false;
-  #idle: (() => void)[] = [];
+  readonly #idle: (() => void)[] = [];
 
   constructor(store: BatchStore<Keys, Book, Changes, Handle>, options: GroupCommitOptions) {
     this.#store = store;

@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { before, describe, it } from 'mocha';
+import { installedExamples, type InstalledExamples } from '../support/package.ts';
+import { cleanEnvironment, run, runWell } from '../support/run.ts';
+
+const SUITES = [
+  'access/api-token-repository-contract',
+  'event-log/event-log-contract',
+  'gift-cards/gift-card-repository-contract',
+  'jobs/job-queue-contract',
+  'mail/mailer-contract',
+].map((suite) => `portolan/contracts/${suite}`);
+
+/** Imports an entry in a process of its own and tells which packages were loaded by that, whether by import or require. */
+const PROBE = `
+  import { registerHooks } from 'node:module';
+  const packages = new Set();
+  registerHooks({
+    resolve(specifier, context, next) {
+      const resolved = next(specifier, context);
+      const name = /.*\\/node_modules\\/((@[^/]+\\/)?[^/]+)\\//.exec(resolved.url)?.[1];
+      if (name !== undefined) packages.add(name);
+      return resolved;
+    },
+  });
+  const exported = await import(process.argv[1]);
+  console.log(JSON.stringify({ packages: [...packages].sort(), names: Object.keys(exported) }));
+`;
+
+describe('the packed package', function () {
+  this.timeout(180_000);
+  let examples: InstalledExamples;
+
+  const tool = (path: string): string => fileURLToPath(new URL(`../../node_modules/${path}`, import.meta.url));
+  const loadedBy = async (entry: string): Promise<{ packages: readonly string[]; names: readonly string[] }> => {
+    const args = ['--input-type=module', '--eval', PROBE, entry];
+    return JSON.parse(await runWell(process.execPath, args, { cwd: join(examples.folder, 'own-adapter') }));
+  };
+
+  before(async () => void (examples = await installedExamples()));
+
+  it('has no fault that publint knows', async () => {
+    const { exitCode, output } = await run(tool('.bin/publint'), [examples.tarball, '--strict']);
+    expect(output).to.include('All good!');
+    expect(exitCode).to.equal(0);
+  });
+
+  it('has types that resolve wherever its code does', async () => {
+    const args = [examples.tarball, '--profile', 'esm-only', '--format', 'json'];
+    const { exitCode, output } = await run(tool('.bin/attw'), args);
+    expect(exitCode, output).to.equal(0);
+  });
+
+  it('consists of compiled code, types and migrations, and of nothing else', async () => {
+    const listing = await runWell('tar', ['-tzf', examples.tarball]);
+    const files = listing.trim().split('\n');
+    const expected = /^package\/(dist\/.+(\.js|\.d\.ts)|migrations\/\d{4}_\w+\.sql|package\.json|[A-Z]+(\.md)?)$/;
+    expect(files.filter((file) => !expected.test(file))).to.deep.equal([]);
+    expect(files).to.include.members(['package/dist/cli.js', 'package/migrations/0001_log.sql', 'package/LICENSE']);
+  });
+
+  it('names the Node as its oldest on which the examples are run', async () => {
+    const manifest = JSON.parse(readFileSync(tool('../package.json'), 'utf8'));
+    const version = await runWell(examples.oldestNode, ['--version']);
+    expect(manifest.engines.node).to.equal(`>=${version.trim().slice(1)}`);
+  });
+
+  it('has a program that answers on the oldest Node', async () => {
+    const program = join(examples.folder, 'node_modules/portolan/dist/cli.js');
+    const output = await runWell(examples.oldestNode, [program, '--help'], { cwd: examples.folder });
+    expect(output).to.match(/Usage: portolan/);
+  });
+
+  for (const entry of ['portolan', 'portolan/gift-cards', 'portolan/memory', ...SUITES]) {
+    it(`loads nothing but zod and dinero.js with ${entry}`, async () => {
+      const { packages, names } = await loadedBy(entry);
+      expect(names).not.to.deep.equal([]);
+      expect(packages.filter((name) => !['dinero.js', 'portolan', 'zod'].includes(name))).to.deep.equal([]);
+    });
+  }
+
+  it('loads pg, and nothing that serves, with portolan/postgres', async () => {
+    const { packages } = await loadedBy('portolan/postgres');
+    expect(packages).to.include('pg');
+    expect(packages).not.to.include.members(['express']);
+    expect(packages.filter((name) => ['express', 'kafkajs', 'ioredis', 'inversify'].includes(name))).to.deep.equal([]);
+  });
+
+  it('loads express, and no store, with portolan/http', async () => {
+    const { packages } = await loadedBy('portolan/http');
+    expect(packages).to.include('express');
+    expect(packages.filter((name) => ['pg', 'kafkajs', 'ioredis', 'inversify'].includes(name))).to.deep.equal([]);
+  });
+
+  it('keeps everything that is no entry to itself', async () => {
+    const inside = 'portolan/dist/composition/container.js';
+    const { output } = await run(process.execPath, ['--input-type=module', '--eval', `import '${inside}'`], {
+      cwd: join(examples.folder, 'own-adapter'),
+      env: cleanEnvironment(),
+    });
+    expect(output).to.include('ERR_PACKAGE_PATH_NOT_EXPORTED');
+  });
+});

@@ -11,7 +11,11 @@ export async function serve(environment: NodeJS.ProcessEnv = process.env): Promi
   const config = readConfig(environment);
   if (config === undefined) return EXIT.misconfigured;
   // Before anything that it instruments is loaded.
-  const telemetry = await startTelemetry(config.otlpEndpoint);
+  const telemetry = await startTelemetry(config.otlpEndpoint).catch((error: unknown) => oneLine(error));
+  if (typeof telemetry === 'string') {
+    process.stderr.write(`${telemetry}\n`);
+    return EXIT.misconfigured;
+  }
   const logger = createLogger({ level: config.logLevel, format: logFormatFor(config.nodeEnv, process.stdout) });
   const { App } = await import('./app.ts');
   const app = new App(config, logger);

@@ -166,6 +166,7 @@ describe('Migrating a database', () => {
         'events_from_30000000',
       ];
       expect(await names()).to.deep.equal(first);
+      expect(await ensurePartitions(owner)).to.deep.equal(['events_from_40000000']);
       expect(await ensurePartitions(owner)).to.deep.equal([]);
       const append = (position: bigint): Promise<unknown> =>
         owner.query(
@@ -173,19 +174,19 @@ describe('Migrating a database', () => {
            VALUES ($1, 't', 's', 2, gen_random_uuid(), 'e', 'a', 'c', '{}')`,
           [position],
         );
-      await append(45_000_000n);
-      await owner.query(`SELECT setval('portolan.event_position', 45000000)`);
+      await append(55_000_000n);
+      await owner.query(`SELECT setval('portolan.event_position', 55000000)`);
       expect(await ensurePartitions(owner)).to.deep.equal([
-        ...['events_from_50000000', 'events_from_60000000', 'events_from_70000000', 'events_from_80000000'],
+        ...['events_from_60000000', 'events_from_70000000', 'events_from_80000000', 'events_from_90000000'],
       ]);
-      await append(50_000_000n);
+      await append(60_000_000n);
       const { rows } = await owner.query(
         'SELECT tableoid::regclass::text AS part FROM portolan.events ORDER BY position',
       );
       expect(rows.map(({ part }) => part)).to.deep.equal([
-        ...['portolan.events_from_0', 'portolan.events_default', 'portolan.events_from_50000000'],
+        ...['portolan.events_from_0', 'portolan.events_default', 'portolan.events_from_60000000'],
       ]);
-      expect(await codeOf(owner, 'TRUNCATE portolan.events_from_50000000')).to.deep.include('42501');
+      expect(await codeOf(owner, 'TRUNCATE portolan.events_from_60000000')).to.deep.include('42501');
     });
   });
 });
@@ -223,7 +224,7 @@ describe('The schema of the database', () => {
     'ALTER SEQUENCE portolan.event_position CACHE 10',
     `CREATE OR REPLACE FUNCTION portolan.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`,
     'REVOKE EXECUTE ON FUNCTION portolan.ensure FROM PUBLIC',
-    'CREATE VIEW portolan.extra AS SELECT 1 AS one',
+    'CREATE VIEW portolan.extra_view AS SELECT 1 AS one',
     `CREATE TYPE portolan.extra AS ENUM ('a')`,
     'CREATE SCHEMA extra',
   ];

@@ -14,6 +14,8 @@ interface ModelCard {
   balance: number;
   /** Milliseconds since 1970; infinite for a card that never expires. */
   until: number;
+  /** What came back after the expiry, and stays when that is booked. */
+  kept: number;
   booked: boolean;
   frozen: boolean;
   voided: boolean;
@@ -72,7 +74,7 @@ export class GiftCardModel {
 
   create(id: string, { minor, currency }: ModelAmount, until: number, now: number): void {
     if (until <= now) throw new ModelRefusal('invalid_expiry');
-    const flags = { booked: false, frozen: false, voided: false };
+    const flags = { kept: 0, booked: false, frozen: false, voided: false };
     this.cards.set(id, { currency, original: minor, balance: minor, until, ...flags });
   }
 
@@ -129,7 +131,7 @@ export class GiftCardModel {
     if (currency !== card.currency) throw new ModelRefusal('money.currency_mismatch');
     if (minor > left) throw new ModelRefusal('refund_exceeds_redemption');
     this.expire(payment.card, now);
-    this.#refund(payment, minor);
+    this.#refund(payment, minor, now);
     return minor;
   }
 
@@ -177,6 +179,7 @@ export class GiftCardModel {
     if (card.booked) throw new ModelRefusal('expiry_booked');
     if (until !== Infinity && until <= Math.max(card.until, now)) throw new ModelRefusal('invalid_expiry');
     card.until = until;
+    card.kept = 0;
   }
 
   /** Takes a leg in once, whatever comes of it. */
@@ -198,7 +201,7 @@ export class GiftCardModel {
     const payments = this.payments.filter((payment) => payment.order === order && payment.refunded < payment.amount);
     for (const hold of this.holds.values()) if (hold.order === order && hold.state === 'open') this.#giveBack(hold);
     for (const card of new Set(payments.map((payment) => payment.card))) this.expire(card, now);
-    for (const payment of payments) this.#refund(payment, payment.amount - payment.refunded);
+    for (const payment of payments) this.#refund(payment, payment.amount - payment.refunded, now);
     if ((this.cancelled.get(order) ?? 0) <= now) this.cancelled.set(order, now + markMs);
   }
 
@@ -208,7 +211,7 @@ export class GiftCardModel {
     const waits = this.#openHolds(id).some(({ until }) => until > now);
     if (card.voided || card.booked || card.until > now || waits) return false;
     this.bookBack(id, now);
-    card.balance = 0;
+    card.balance = card.kept;
     card.booked = true;
     return true;
   }
@@ -334,16 +337,18 @@ export class GiftCardModel {
       const named = payments.filter(({ id }) => id === leg.payment);
       for (const payment of [...named, ...payments]) {
         const part = Math.min(leg.waiting, payment.amount - payment.refunded);
-        this.#refund(payment, part);
+        this.#refund(payment, part, now);
         leg.waiting -= part;
       }
     }
   }
 
-  #refund(payment: ModelPayment, amount: number): void {
+  #refund(payment: ModelPayment, amount: number, now: number): void {
     payment.refunded += amount;
     const card = this.card(payment.card);
-    if (!card.voided) card.balance += amount;
+    if (card.voided) return;
+    card.balance += amount;
+    if (card.until <= now) card.kept += amount;
   }
 
   #giveBack(hold: ModelHold): void {

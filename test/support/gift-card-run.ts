@@ -324,6 +324,7 @@ export class HistoryRun {
 
   /** Events come more than once; the model takes them in again as well. */
   async #refundOrder(order: string, choices: readonly LegChoice[]): Promise<void> {
+    if (this.model.cards.size === 0) return;
     const refundId = `refund-${(this.#refunds += 1)}`;
     const ofOrder = this.model.payments.filter((payment) => payment.order === order);
     const legs = choices.map(({ names, number, minor, rightCurrency }) => {

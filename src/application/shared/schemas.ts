@@ -12,8 +12,8 @@ export const text = (max: number, min = 1) =>
 /** An identifier that another system gave: short text without blanks at its ends. */
 export const foreignId = text(200).refine((value) => value === value.trim(), 'must not begin or end with blanks');
 
-/** An identifier that Portolan gave. */
-export const uuid = z.uuid();
+/** An identifier that Portolan gave; capitals are read as small letters, so that it is one text everywhere. */
+export const uuid = z.uuid().toLowerCase();
 
 /** An instant as ISO 8601 in UTC, `2027-01-31T12:00:00Z`. */
 export const instant = z.iso.datetime();

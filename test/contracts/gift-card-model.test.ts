@@ -93,7 +93,7 @@ describe('Random histories of gift cards', () => {
       this.timeout(300_000);
       const opened = site;
       if (opened === undefined) throw new Error('The database was not opened.');
-      await checkHistories(() => opened, 3, inCi ? 300 : 30);
+      await checkHistories(() => opened, 3, inCi ? 200 : 30);
     });
   });
 });

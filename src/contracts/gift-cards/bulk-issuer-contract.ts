@@ -69,7 +69,7 @@ const CASES: readonly GiftCardCase[] = [
         ...{ id: bulk.id, codeIndex: bulk.codeIndex, pepperId: 'pepper-1', prefix: 'PROMO', lastFour: '0000' },
         ...{ currency: 'USD', originalMinor: 500n, balanceMinor: 500n, version: 0, entryCount: 1, openHolds: [] },
         ...{ purchaserId: 'promotion', holderId: null, batchId: batch.id, expiresAt: batch.expiresAt },
-        ...{ expiredAt: null, frozenAt: null, voidedAt: null, voidedBy: null, voidReason: null },
+        ...{ expiredAt: null, keptMinor: 0n, frozenAt: null, voidedAt: null, voidedBy: null, voidReason: null },
       });
       const [entry, ...others] = await scenario.journal(bulk.id);
       assert.deepEqual(others, []);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import type { GiftCardSnapshot } from '../../domain/gift-cards/card-state.ts';
+import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { RefundLeg } from '../../domain/gift-cards/records.ts';
 import { MAX_MINOR, Money } from '../../domain/shared/money.ts';
 import type { GiftCardCase } from './gift-card-site.ts';
-import { accept, newBatch, present, Scenario, usd } from './scenario.ts';
+import { accept, momentOf, newBatch, newIssue, present, Scenario, usd, type Change } from './scenario.ts';
 
 const ODD_TEXTS = [
   'Bestellung №42 – „Grüße“',
@@ -37,7 +39,7 @@ export const recordCases: readonly GiftCardCase[] = [
       assert.deepEqual(card, {
         ...{ id: cardId, ...fields, purchaserId: 'ürsula@x', holderId: '持有人', currency: 'USD' },
         ...{ originalMinor: 10_000n, balanceMinor: 10_000n, version: 1, entryCount: 1, openHolds: [] },
-        ...{ expiredAt: null, frozenAt: null, voidedAt: null, voidedBy: null, voidReason: null },
+        ...{ expiredAt: null, keptMinor: 0n, frozenAt: null, voidedAt: null, voidedBy: null, voidReason: null },
       });
       assert.deepEqual(createdAt, updatedAt);
       const [entry] = await scenario.journal(cardId);
@@ -53,22 +55,60 @@ export const recordCases: readonly GiftCardCase[] = [
     },
   },
   {
-    title: 'keeps how a card was frozen, voided and expired',
+    title: 'gives a card back as each of its changes left it',
     async run(site) {
       const scenario = new Scenario(site);
-      const frozen = await scenario.issue();
-      await scenario.change(frozen, (card, moment) => card.freeze('lost?', moment));
-      assert.deepEqual((await scenario.card(frozen)).toSnapshot().frozenAt !== null, true);
-      const voided = await scenario.issue();
-      const by = { adminId: 'admin', reason: 'Fälschung “X”', account: 'void' } as const;
-      await scenario.change(voided, (card, moment) => card.void(by, moment));
-      const { voidedAt, voidedBy, voidReason, balanceMinor } = (await scenario.card(voided)).toSnapshot();
-      assert.deepEqual([voidedBy, voidReason, balanceMinor], ['admin', 'Fälschung “X”', 0n]);
-      assert.ok(voidedAt instanceof Date);
-      const expired = await scenario.issueFor(5);
+      const cardId = await scenario.issueFor(86_400_000);
+      const redemptionId = await scenario.redeem(cardId, 'order', 300n);
+      const holdIds = [await scenario.hold(cardId, 'order', 20n), await scenario.hold(cardId, 'order', 30n)];
+      const code = { codeIndex: randomUUID(), pepperId: 'pepper-2', prefix: 'NEW', lastFour: '2222' };
+      const donor = GiftCard.restore((await scenario.card(await scenario.issueFor(3_600_000))).toSnapshot());
+      const changes: readonly Change[] = [
+        (card, moment) => card.reload(usd(7n), 'reload', moment),
+        (card, moment) => card.capture(holdIds[0] ?? '', randomUUID(), usd(5n), moment),
+        (card, moment) => card.release(holdIds[1] ?? '', moment),
+        (card, moment, book) => card.refund(present(book.redemption(redemptionId)), 'refund', usd(9n), moment),
+        (card, moment) => card.transferIn(randomUUID(), donor, usd(11n), true, moment),
+        (card, moment) => card.transferOut(randomUUID(), randomUUID(), usd(13n), moment),
+        (card, moment) => card.freeze('Ünklar?', moment),
+        (card, moment) => card.unfreeze('klar', moment),
+        (card, moment) => card.reissueCode(code, 'lost', moment),
+        (card) => card.rekey(randomUUID(), 'pepper-3'),
+        (card, moment) => card.extendExpiry(null, 'reason', moment),
+        (card, moment) => card.freeze('again', moment),
+        (card, moment) => card.void({ adminId: 'admin', reason: 'Fälschung “X”', account: 'void' }, moment),
+      ];
+      for (const [index, change] of changes.entries()) {
+        let left: GiftCardSnapshot | undefined;
+        await scenario.update({ cardIds: [cardId], redemptionIds: [redemptionId] }, (book) => {
+          const card = change(present(book.card(cardId)), momentOf(book), book);
+          left = card.toSnapshot();
+          return accept(null, { cards: [card] });
+        });
+        assert.deepEqual((await scenario.card(cardId)).toSnapshot(), left, `change ${index}`);
+      }
+    },
+  },
+  {
+    title: 'keeps what was refunded after the expiry, and when that was booked',
+    async run(site) {
+      const scenario = new Scenario(site);
+      const [cardId, redemptionId] = [randomUUID(), randomUUID()];
+      const payment = { id: redemptionId, orderId: 'order', purpose: 'payment', amount: usd(300n) };
+      await scenario.update({}, (book) => {
+        const issue = newIssue({ id: cardId, expiresAt: new Date(book.now.getTime() + 5) });
+        return accept(null, { cards: [GiftCard.issue(issue, momentOf(book)).redeem(payment, momentOf(book))] });
+      });
       await scenario.passTime(5);
-      await scenario.change(expired, (card, moment) => present(card.expire('breakage', moment)));
-      assert.ok((await scenario.card(expired)).toSnapshot().expiredAt instanceof Date);
+      await scenario.change(
+        cardId,
+        (card, moment, book) => card.refund(present(book.redemption(redemptionId)), 'refund', usd(100n), moment),
+        { redemptionIds: [redemptionId] },
+      );
+      assert.equal((await scenario.card(cardId)).toSnapshot().keptMinor, 100n);
+      await scenario.change(cardId, (card, moment) => present(card.expire('breakage', moment)));
+      const { balanceMinor, expiredAt } = (await scenario.card(cardId)).toSnapshot();
+      assert.deepEqual([balanceMinor, expiredAt instanceof Date], [100n, true]);
       await scenario.reconciles();
     },
   },

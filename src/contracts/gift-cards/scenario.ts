@@ -12,7 +12,8 @@ import type { DomainError, Json } from '../../domain/shared/domain-error.ts';
 import { Money } from '../../domain/shared/money.ts';
 import type { GiftCardSite } from './gift-card-site.ts';
 
-type Change = (card: GiftCard, moment: Moment, book: GiftCardBook) => GiftCard;
+/** How a card becomes the next one. */
+export type Change = (card: GiftCard, moment: Moment, book: GiftCardBook) => GiftCard;
 
 /** One case's corner of a store: a tenant of its own, and the commands that nearly every case needs. */
 export class Scenario {

@@ -1,0 +1,50 @@
+import { ERROR_TABLE } from '../application/shared/error-table.ts';
+import * as jobErrors from '../application/shared/job-errors.ts';
+import * as mailErrors from '../application/shared/mailer.ts';
+import { DomainError } from '../domain/shared/domain-error.ts';
+import { errorMarkdown, errorTable } from '../interfaces/http/error-docs.ts';
+import { APPLICATION_CONTRACTS } from './container.ts';
+
+/** Classes of errors that end inside: as the failure of a job, not as an answer. */
+function insideErrors(): readonly { readonly code: string; readonly kind: string }[] {
+  return Object.values({ ...jobErrors, ...mailErrors })
+    .flatMap((value) => (isErrorClass(value) ? [{ code: value.code, kind: value.kind }] : []))
+    .sort((a, b) => (a.code < b.code ? -1 : 1));
+}
+
+const isErrorClass = (value: unknown): value is { readonly code: string; readonly kind: string } =>
+  typeof value === 'function' && value.prototype instanceof DomainError;
+
+/** `docs/errors.md`: what each kind of error means, and every code that can be answered. */
+export function errorsDocument(): string {
+  const kinds = Object.entries(ERROR_TABLE).map(
+    ([kind, { httpStatus, retry, exitCode }]) => `| ${kind} | ${httpStatus} | ${retry ? 'yes' : 'no'} | ${exitCode} |`,
+  );
+  return `# Errors
+
+Written by \`npm run docs\` from the contracts.
+
+A failure is \`{"success": false, "error": {"code", "message", "details"}, "timestamp"}\`, or \`application/problem+json\`
+(RFC 9457) for clients that ask for it. Codes are stable; messages are for people and may change. A caller without the
+permission \`gift-cards:diagnose\` is told \`gift_cards.refused\` for everything that would tell him something about a code.
+
+## Kinds
+
+| Kind | HTTP status | Retry | Exit code |
+| --- | --- | --- | --- |
+${kinds.join('\n')}
+
+## Codes
+
+${errorMarkdown(errorTable(APPLICATION_CONTRACTS))}
+## Codes of jobs
+
+They stand in the failures of a job and in logs; some of them are answers as well.
+
+| Code | Kind |
+| --- | --- |
+${insideErrors()
+  .map(({ code, kind }) => `| \`${code}\` | ${kind} |`)
+  .join('\n')}
+`;
+}

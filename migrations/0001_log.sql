@@ -71,6 +71,7 @@ CREATE TABLE portolan.consumed (
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (consumer, event_id)
 );
+CREATE INDEX consumed_age ON portolan.consumed USING brin (created_at);
 CREATE TABLE portolan.dead_events (
   consumer   text        NOT NULL,
   event_id   uuid        NOT NULL,

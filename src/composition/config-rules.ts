@@ -1,5 +1,5 @@
 import { isLoopback } from './config-schemas.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config-settings.ts';
 
 type Values = Partial<Config>;
 

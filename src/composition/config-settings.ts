@@ -259,3 +259,11 @@ export const SETTING_GROUPS = {
 
 /** All settings by the names that they have in the program. */
 export const SETTINGS = { ...server, ...storage, ...access, ...giftCards, ...mail, ...observation } as const;
+
+type Settings = typeof SETTINGS;
+
+/** The settings as the program uses them; one that has no default and isn't given is undefined. */
+export type Config = {
+  readonly [K in keyof Settings]:
+    z.output<Settings[K]['schema']> | (Settings[K] extends { readonly default: string } ? never : undefined);
+};

@@ -1,14 +1,7 @@
-import type { z } from 'zod';
 import { brokenRules } from './config-rules.ts';
-import { SETTINGS, type Setting } from './config-settings.ts';
+import { SETTINGS, type Config, type Setting } from './config-settings.ts';
 
-type Settings = typeof SETTINGS;
-
-/** The settings as the program uses them; one that has no default and isn't given is undefined. */
-export type Config = {
-  readonly [K in keyof Settings]:
-    z.output<Settings[K]['schema']> | (Settings[K] extends { readonly default: string } ? never : undefined);
-};
+export type { Config };
 
 /** The environment holds values that cannot be used. */
 export class ConfigurationError extends Error {

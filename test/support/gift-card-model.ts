@@ -162,6 +162,7 @@ export class GiftCardModel {
   }
 
   unfreeze(id: string): void {
+    if (this.card(id).voided) throw new ModelRefusal('voided_card');
     if (!this.card(id).frozen) throw new ModelRefusal('card_not_frozen');
     this.card(id).frozen = false;
   }

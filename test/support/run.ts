@@ -15,13 +15,18 @@ export interface RunOptions {
 
 /** The environment without what npm tells its scripts and what collects this process's coverage. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
-  const told = /^(npm_(package|lifecycle|command|execpath|node_execpath|config_local_prefix)|INIT_CWD$|NODE_V8_COVERAGE$)/;
+  const told =
+    /^(npm_(package|lifecycle|command|execpath|node_execpath|config_local_prefix)|INIT_CWD$|NODE_V8_COVERAGE$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !told.test(name)));
 }
 
 /** Runs a program to its end. */
 export async function run(program: string, args: readonly string[], { cwd, env }: RunOptions = {}): Promise<Ran> {
-  const child = spawn(program, args, { cwd, env: { ...cleanEnvironment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...cleanEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const output = collect(child);
   const [exitCode] = (await once(child, 'close')) as [number | null];
   return { exitCode, output: output() };

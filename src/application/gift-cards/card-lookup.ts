@@ -2,6 +2,8 @@ import { parseCode, type GiftCardCode } from '../../domain/gift-cards/code.ts';
 import { CardNotFound, InvalidCode } from '../../domain/gift-cards/errors.ts';
 import type { CodeKeys, GiftCardBook } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
+import { STAND_IN } from '../../domain/gift-cards/stand-in.ts';
+import { DomainError } from '../../domain/shared/domain-error.ts';
 import { subjectOf, type Call } from '../shared/call.ts';
 import type { GiftCardPorts } from './ports.ts';
 
@@ -19,6 +21,11 @@ export interface CardLookup {
   readonly keys: { readonly cardIds: readonly string[]; readonly codes: readonly CodeKeys[] };
   /** The card; throws `CardNotFound` or `InvalidCode`. One that was found by an old pepper is moved to the newest. */
   in(book: GiftCardBook): GiftCard;
+  /**
+   * Decides about the card, or throws what `in` throws. Where nobody has the code a stand-in is judged, so that the
+   * refusal of an unknown code takes the same work as any other.
+   */
+  judge<Decision>(book: GiftCardBook, decide: (card: GiftCard) => Decision): Decision;
 }
 
 /** Throws `InvalidCode` for text that can't be a code, before anything is asked of the database. */
@@ -31,11 +38,33 @@ export function readCode({ policy }: LookupPorts, text: string): GiftCardCode {
 /** Prepares a command's look-up. Throws `InvalidCode` for text that can't be a code. */
 export function lookUp(ports: LookupPorts, reference: CardReference): CardLookup {
   const by = readReference(ports, reference);
-  if ('cardId' in by) return { keys: { cardIds: [by.cardId], codes: [] }, in: (book) => cardById(book, by.cardId) };
+  if ('cardId' in by) {
+    const find = (book: GiftCardBook): GiftCard => cardById(book, by.cardId);
+    return { keys: { cardIds: [by.cardId], codes: [] }, in: find, judge: (book, decide) => decide(find(book)) };
+  }
+  const find = (book: GiftCardBook): GiftCard | undefined => cardByCode(book, by.code, ports.vault.newestPepperId);
   return {
     keys: { cardIds: [], codes: [by.code] },
-    in: (book) => cardByCode(book, by.code, ports.vault.newestPepperId),
+    in: (book) => find(book) ?? refuseCode(),
+    judge(book, decide) {
+      const card = find(book);
+      return card === undefined ? refuseLikeACard(decide) : decide(card);
+    },
   };
+}
+
+function refuseCode(): never {
+  throw new InvalidCode('No card has this code.');
+}
+
+/** Throws `InvalidCode`, whatever becomes of the stand-in. */
+function refuseLikeACard(decide: (card: GiftCard) => unknown): never {
+  try {
+    decide(STAND_IN);
+  } catch (error) {
+    if (error instanceof InvalidCode || !(error instanceof DomainError)) throw error;
+  }
+  refuseCode();
 }
 
 /** What the reader looks for. Throws `InvalidCode` for text that can't be a code. */
@@ -53,11 +82,10 @@ export function cardById(book: GiftCardBook, cardId: string): GiftCard {
   return card;
 }
 
-function cardByCode(book: GiftCardBook, keys: CodeKeys, newestPepperId: string): GiftCard {
+function cardByCode(book: GiftCardBook, keys: CodeKeys, newestPepperId: string): GiftCard | undefined {
   const card = book.cardByCode(keys);
-  if (card === undefined) throw new InvalidCode('No card has this code.');
   const [newest = ''] = keys;
-  return card.toSnapshot().codeIndex === newest ? card : card.rekey(newest, newestPepperId);
+  return card === undefined || card.toSnapshot().codeIndex === newest ? card : card.rekey(newest, newestPepperId);
 }
 
 /**
@@ -72,7 +100,7 @@ export async function findCard(
   const by = readReference(ports, reference);
   const [card, now] = await Promise.all([ports.reader.find(call.principal.tenant, by), ports.reader.now()]);
   if (card !== undefined && (call.reach !== 'own' || isOwner(card, call))) return { card, now };
-  if (reference.code !== undefined) throw new InvalidCode('No card has this code.');
+  if (reference.code !== undefined) refuseCode();
   throw new CardNotFound('There is no such card.');
 }
 

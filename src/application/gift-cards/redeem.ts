@@ -32,23 +32,25 @@ export function redeem({ cards, ids, policy, ...ports }: Ports): Handler<(typeof
       const orderTotal = readOptionalAmount(input.orderTotal);
       const lookup = lookUp({ ...ports, policy }, input);
       const id = ids();
-      const committed = await cards.update(commandContext(call), { ...lookup.keys, orderIds: [orderId] }, (book) => {
-        const moment = { now: book.now, newId: ids };
-        const card = lookup.in(book);
-        requireOrderOpen(book, orderId);
-        card.requireHolder(input.holderId);
-        const before = paidBefore(book, card, input);
-        if (before !== undefined) {
-          requireSameAmount(before, amount);
-          return accept(viewRedemption(before, card, book.now));
-        }
-        if (heldBefore(book, card, input) !== undefined) {
-          throw new RedemptionConflict('The card holds money for this order and purpose: capture or release that.');
-        }
-        const due = amount?.(card.currency) ?? amountDue(card, orderTotal, book.now);
-        const paid = card.redeem({ id, orderId, purpose, amount: due }, moment);
-        return acceptPayment(book, paid, id, policy.expiryAccount, moment);
-      });
+      const keys = { ...lookup.keys, orderIds: [orderId] };
+      const committed = await cards.update(commandContext(call), keys, (book) =>
+        lookup.judge(book, (card) => {
+          const moment = { now: book.now, newId: ids };
+          requireOrderOpen(book, orderId);
+          card.requireHolder(input.holderId);
+          const before = paidBefore(book, card, input);
+          if (before !== undefined) {
+            requireSameAmount(before, amount);
+            return accept(viewRedemption(before, card, book.now));
+          }
+          if (heldBefore(book, card, input) !== undefined) {
+            throw new RedemptionConflict('The card holds money for this order and purpose: capture or release that.');
+          }
+          const due = amount?.(card.currency) ?? amountDue(card, orderTotal, book.now);
+          const paid = card.redeem({ id, orderId, purpose, amount: due }, moment);
+          return acceptPayment(book, paid, id, policy.expiryAccount, moment);
+        }),
+      );
       return reply(committed);
     });
 }

@@ -2,8 +2,15 @@ import { CurrencyMismatch, type Money } from '../shared/money.ts';
 import { availableMinor, decimal, hasExpired, type GiftCardSnapshot } from './card-state.ts';
 import * as errors from './errors.ts';
 
-/** Throws `VoidedCard`, `FrozenCard` or `ExpiredCard` unless the card can take part in payments now. */
+/** The look-up key of the stand-in for a card that isn't there. */
+export const NO_CODE = '';
+
+/**
+ * Throws `VoidedCard`, `FrozenCard` or `ExpiredCard` unless the card can take part in payments now; `InvalidCode` for
+ * the stand-in.
+ */
 export function requireUsable(state: GiftCardSnapshot, now: Date): void {
+  if (state.codeIndex === NO_CODE) throw new errors.InvalidCode('No card has this code.');
   if (state.voidedAt !== null) throw new errors.VoidedCard('The card is voided.');
   if (state.frozenAt !== null) throw new errors.FrozenCard('The card is frozen.');
   if (hasExpired(state, now)) throw new errors.ExpiredCard('The card has expired.');

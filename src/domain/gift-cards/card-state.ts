@@ -79,12 +79,16 @@ export interface CardProgress {
   readonly changes: CardChanges;
 }
 
-/** Books one movement: the card's balance follows from the accounts that the movement names. */
+/**
+ * Books one movement: the card's balance follows from the accounts that the movement names. Throws `InvalidAmount` where
+ * new money would make balance and holds together more than an amount can be: a release then always has room.
+ */
 export function book({ loaded, state, changes }: CardProgress, movement: Movement, moment: Moment): CardProgress {
   const own: Account = `card:${state.id}`;
   const { from, to, amountMinor } = movement;
   const balanceMinor = state.balanceMinor + (to === own ? amountMinor : 0n) - (from === own ? amountMinor : 0n);
   if (amountMinor <= 0n || balanceMinor < 0n) throw new RangeError('A movement must be positive and covered');
+  if (to === own && movement.type !== 'release') Money.ofMinor(balanceMinor + heldMinor(state), state.currency);
   const entry: JournalEntry = {
     id: moment.newId(),
     cardId: state.id,
@@ -154,6 +158,9 @@ export function statusAt(state: GiftCardSnapshot, now: Date): CardStatus {
 
 export const hasExpired = (state: GiftCardSnapshot, now: Date): boolean =>
   state.expiredAt !== null || (state.expiresAt !== null && state.expiresAt <= now);
+
+const heldMinor = (state: GiftCardSnapshot): bigint =>
+  state.openHolds.reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
 
 /** The balance and what expired holds will give back as soon as anybody looks. */
 export function availableMinor(state: GiftCardSnapshot, now: Date): bigint {

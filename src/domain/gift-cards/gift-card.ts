@@ -218,6 +218,7 @@ export class GiftCard {
   }
 
   unfreeze(reason: string, moment: Moment): GiftCard {
+    if (this.#at.state.voidedAt !== null) throw new errors.VoidedCard('The card is voided.');
     if (this.#at.state.frozenAt === null) throw new errors.CardNotFrozen('The card is not frozen.');
     return this.#with({ frozenAt: null, updatedAt: moment.now }, 'unfrozen', { reason });
   }

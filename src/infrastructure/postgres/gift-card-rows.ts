@@ -23,46 +23,42 @@ export interface HoldRow {
   readonly ended_at: Text | null;
 }
 
-export interface CardRow {
-  readonly id: Text;
-  readonly tenant: Text;
-  readonly code_index: Text;
-  readonly pepper_id: Text;
-  readonly prefix: Text;
-  readonly last_four: Text;
-  readonly currency: Text;
-  readonly original_amount: Text;
-  readonly current_balance: Text;
-  readonly purchaser_id: Text;
-  readonly holder_id: Text | null;
-  readonly batch_id: Text | null;
-  readonly expires_at: Text | null;
-  readonly expired_at: Text | null;
-  readonly kept_amount: Text;
-  readonly frozen_at: Text | null;
-  readonly voided_at: Text | null;
-  readonly voided_by: Text | null;
-  readonly void_reason: Text | null;
-  readonly created_at: Text;
-  readonly updated_at: Text;
-  readonly version: number;
-  readonly entry_count: number;
-  readonly holds: readonly HoldRow[] | null;
-}
+/** A card as text, column by column as in `CARD_COLUMNS`: the widest and most frequent row isn't worth JSON. */
+export type CardCells = [
+  id: Text,
+  tenant: Text,
+  codeIndex: Text,
+  pepperId: Text,
+  prefix: Text,
+  lastFour: Text,
+  currency: Text,
+  originalAmount: Text,
+  currentBalance: Text,
+  purchaserId: Text,
+  holderId: Text | null,
+  batchId: Text | null,
+  expiresAt: Text | null,
+  expiredAt: Text | null,
+  keptAmount: Text,
+  frozenAt: Text | null,
+  voidedAt: Text | null,
+  voidedBy: Text | null,
+  voidReason: Text | null,
+  createdAt: Text,
+  updatedAt: Text,
+  version: Text,
+  entryCount: Text,
+];
+
+/** The columns of `gift_cards.cards c` in the order of `CardCells`. */
+export const CARD_COLUMNS = `c.id, c.tenant, c.code_index, c.pepper_id, c.prefix, c.last_four, c.currency,
+  c.original_amount, c.current_balance, c.purchaser_id, c.holder_id, c.batch_id, c.expires_at, c.expired_at,
+  c.kept_amount, c.frozen_at, c.voided_at, c.voided_by, c.void_reason, c.created_at, c.updated_at, c.version,
+  c.entry_count`;
 
 const HOLD = `json_build_object('id', id, 'card_id', card_id, 'order_id', order_id, 'purpose', purpose,
   'currency', currency, 'amount', amount::text, 'status', status, 'balance_after', balance_after::text,
   'expires_at', expires_at, 'created_at', created_at, 'ended_at', ended_at)`;
-
-/** A card of `gift_cards.cards c` with its open holds as one JSON object. */
-export const CARD_JSON = `json_build_object('id', c.id, 'tenant', c.tenant, 'code_index', c.code_index,
-  'pepper_id', c.pepper_id, 'prefix', c.prefix, 'last_four', c.last_four, 'currency', c.currency,
-  'original_amount', c.original_amount::text, 'current_balance', c.current_balance::text,
-  'purchaser_id', c.purchaser_id, 'holder_id', c.holder_id, 'batch_id', c.batch_id, 'expires_at', c.expires_at,
-  'expired_at', c.expired_at, 'kept_amount', c.kept_amount::text, 'frozen_at', c.frozen_at, 'voided_at', c.voided_at, 'voided_by', c.voided_by,
-  'void_reason', c.void_reason, 'created_at', c.created_at, 'updated_at', c.updated_at, 'version', c.version,
-  'entry_count', c.entry_count, 'holds', (SELECT json_agg(${HOLD} ORDER BY created_at, id)
-    FROM gift_cards.holds WHERE card_id = c.id AND status = 'open'))`;
 
 /** A row of `gift_cards.holds` as a JSON object. */
 export const HOLD_JSON = HOLD;
@@ -105,31 +101,42 @@ export function holdOf(row: HoldRow): Hold {
   };
 }
 
-export function cardOf(row: CardRow): GiftCard {
+/** PostgreSQL writes `2026-11-21 03:57:52.123+00`; ECMAScript reads it with a T and minutes of the offset. */
+export function instantOf(text: string): Date {
+  const iso = text.replace(' ', 'T');
+  return new Date(/[+-]\d\d$/.test(iso) ? `${iso}:00` : iso);
+}
+
+const instant = (text: string | null): Date | null => (text === null ? null : instantOf(text));
+
+export function cardOf(cells: CardCells, openHolds: readonly Hold[]): GiftCard {
+  const [id, , codeIndex, pepperId, prefix, lastFour, currency, original, balance, purchaserId, ...rest] = cells;
+  const [holderId, batchId, expiresAt, expiredAt, kept, frozenAt, voidedAt, voidedBy, voidReason, ...last] = rest;
+  const [createdAt, updatedAt, version, entryCount] = last;
   return GiftCard.restore({
-    id: row.id,
-    codeIndex: row.code_index,
-    pepperId: row.pepper_id,
-    prefix: row.prefix,
-    lastFour: row.last_four,
-    currency: row.currency,
-    originalMinor: BigInt(row.original_amount),
-    balanceMinor: BigInt(row.current_balance),
-    purchaserId: row.purchaser_id,
-    holderId: row.holder_id,
-    batchId: row.batch_id,
-    expiresAt: date(row.expires_at),
-    expiredAt: date(row.expired_at),
-    keptMinor: BigInt(row.kept_amount),
-    frozenAt: date(row.frozen_at),
-    voidedAt: date(row.voided_at),
-    voidedBy: row.voided_by,
-    voidReason: row.void_reason,
-    createdAt: new Date(row.created_at),
-    updatedAt: new Date(row.updated_at),
-    version: row.version,
-    entryCount: row.entry_count,
-    openHolds: (row.holds ?? []).map(holdOf),
+    id,
+    codeIndex,
+    pepperId,
+    prefix,
+    lastFour,
+    currency,
+    originalMinor: BigInt(original),
+    balanceMinor: BigInt(balance),
+    purchaserId,
+    holderId,
+    batchId,
+    expiresAt: instant(expiresAt),
+    expiredAt: instant(expiredAt),
+    keptMinor: BigInt(kept),
+    frozenAt: instant(frozenAt),
+    voidedAt: instant(voidedAt),
+    voidedBy,
+    voidReason,
+    createdAt: instantOf(createdAt),
+    updatedAt: instantOf(updatedAt),
+    version: Number(version),
+    entryCount: Number(entryCount),
+    openHolds,
   });
 }
 

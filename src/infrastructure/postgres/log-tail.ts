@@ -83,7 +83,7 @@ export class LogTail {
     const waiter = { above: position, resolve };
     this.#waiters.push(waiter);
     signal?.addEventListener('abort', stop, { once: true });
-    const timer = setTimeout(stop, timeoutMs);
+    const timer = setTimeout(stop, Math.max(0, timeoutMs));
     this.#run ??= this.#follow();
     if (this.#dormant) this.#rouse();
     await promise;

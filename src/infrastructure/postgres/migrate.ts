@@ -45,7 +45,7 @@ export async function migrate(
   client.on('error', () => undefined);
   await client.connect();
   try {
-    await client.query(`SET lock_timeout = '60s'; SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
+    await lock(client);
     await prepare(client);
     const missing = await compare(client, migrations);
     for (const migration of missing) await apply(client, migration);
@@ -70,6 +70,15 @@ async function readMigrations(directory: string): Promise<readonly Migration[]> 
       return { name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
     }),
   );
+}
+
+async function lock(client: ClientBase): Promise<void> {
+  try {
+    await client.query(`SET lock_timeout = '60s'; SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
+  } catch (error) {
+    if (sqlState(error) !== '55P03') throw error;
+    throw new MigrationError('Another process has been migrating this database for a minute.', { cause: error });
+  }
 }
 
 async function prepare(client: ClientBase): Promise<void> {

@@ -16,18 +16,22 @@ import { liability, reconcile } from './gift-card-reports.ts';
 import {
   BATCH_JSON,
   batchOf,
-  CARD_JSON,
+  CARD_COLUMNS,
   cardOf,
   DELIVERY_JSON,
   deliveryOf,
+  HOLD_JSON,
+  holdOf,
   LEG_JSON,
   legOf,
   type BatchRow,
-  type CardRow,
+  type CardCells,
   type DeliveryRow,
+  type HoldRow,
   type LegRow,
 } from './gift-card-rows.ts';
 import { paged, readCursor } from './paging.ts';
+import { queryOf } from './statement.ts';
 
 /** The status that a card has now, whatever it was at its last change. */
 const STATUS_NOW = `CASE WHEN c.status IN ('voided', 'expired') THEN c.status
@@ -48,12 +52,8 @@ export class PostgresGiftCardReader implements GiftCardReader {
 
   async find(tenant: string, by: { cardId: string } | { code: CodeKeys }): Promise<GiftCard | undefined> {
     const [column, keys] = 'cardId' in by ? ['id', [by.cardId]] : ['code_index', by.code];
-    const condition = `c.${column} = ANY($2::uuid[]) AND c.tenant = $1`;
-    const [row] = await this.#rows<{ card: CardRow }>(
-      `SELECT ${CARD_JSON} AS card FROM gift_cards.cards c WHERE ${condition} LIMIT 1`,
-      [tenant, keys],
-    );
-    return row === undefined ? undefined : cardOf(row.card);
+    const [found] = await this.#cards(`c.${column} = ANY($2::uuid[]) AND c.tenant = $1 LIMIT 1`, [tenant, keys]);
+    return found?.card;
   }
 
   async list(tenant: string, filter: CardFilter, page: Page): Promise<Paged<GiftCard>> {
@@ -74,16 +74,16 @@ export class PostgresGiftCardReader implements GiftCardReader {
         `(c.created_at, c.id) < ($${values.push(after[0])}::timestamptz, $${values.push(after[1])}::uuid)`,
       );
     }
-    const rows = await this.#rows<{ card: CardRow; at: string }>(
-      `SELECT ${CARD_JSON} AS card, c.created_at::text AS at FROM gift_cards.cards c
-       WHERE ${conditions.join(' AND ')} ORDER BY c.created_at DESC, c.id DESC LIMIT $${values.push(page.limit + 1)}`,
+    const limit = `$${values.push(page.limit + 1)}`;
+    const found = await this.#cards(
+      `${conditions.join(' AND ')} ORDER BY c.created_at DESC, c.id DESC LIMIT ${limit}`,
       values,
     );
     return paged(
-      rows,
+      found,
       page.limit,
-      ({ card }) => cardOf(card),
-      ({ card, at }) => [at, card.id],
+      ({ card }) => card,
+      ({ createdAt, card }) => [createdAt, card.id],
     );
   }
 
@@ -178,6 +178,26 @@ export class PostgresGiftCardReader implements GiftCardReader {
 
   reconcile(tenant: string): Promise<Reconciliation> {
     return reconcile(this.#pool, tenant);
+  }
+
+  /** Cards with their open holds, and the time of their creation as exactly as it is stored. */
+  async #cards(condition: string, values: unknown[]): Promise<{ card: GiftCard; createdAt: string }[]> {
+    const query = queryOf({
+      text: `SELECT ${CARD_COLUMNS} FROM gift_cards.cards c WHERE ${condition}`,
+      values,
+      raw: true,
+    });
+    const { rows } = (await this.#pool.query(query)) as unknown as { rows: CardCells[] };
+    const holds = await this.#rows<{ hold: HoldRow }>(
+      `SELECT ${HOLD_JSON} AS hold FROM gift_cards.holds WHERE card_id = ANY($1::uuid[]) AND status = 'open'
+       ORDER BY created_at, id`,
+      [rows.map(([id]) => id)],
+    );
+    const openHolds = Map.groupBy(
+      holds.map(({ hold }) => holdOf(hold)),
+      ({ cardId }) => cardId,
+    );
+    return rows.map((cells) => ({ card: cardOf(cells, openHolds.get(cells[0]) ?? []), createdAt: cells[19] }));
   }
 
   async #delivery(condition: string, values: readonly unknown[]): Promise<Delivery | undefined> {

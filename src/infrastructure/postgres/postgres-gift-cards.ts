@@ -9,12 +9,13 @@ import type {
 } from '../../domain/gift-cards/gift-card-repository.ts';
 import { KeyedBook } from '../../domain/gift-cards/keyed-book.ts';
 import { LoadedBook } from '../../domain/gift-cards/loaded-book.ts';
+import type { Hold } from '../../domain/gift-cards/records.ts';
 import type { BatchStore } from './batch-store.ts';
 import { cardName, lockGiftCards, orderName, type GiftCardHandle } from './gift-card-locks.ts';
 import {
   BATCH_JSON,
   batchOf,
-  CARD_JSON,
+  CARD_COLUMNS,
   cardOf,
   DELIVERY_JSON,
   deliveryOf,
@@ -26,7 +27,7 @@ import {
   REDEMPTION_JSON,
   redemptionOf,
   type BatchRow,
-  type CardRow,
+  type CardCells,
   type DeliveryRow,
   type HoldRow,
   type LegRow,
@@ -40,7 +41,8 @@ type Store = BatchStore<GiftCardKeys, LoadedBook, GiftCardChanges, GiftCardHandl
 
 /** What one batch reads, each set as one JSON value. */
 interface LoadedRows {
-  readonly cards: readonly CardRow[] | null;
+  /** Open holds of the cards, whatever their orders. */
+  readonly open: readonly HoldRow[] | null;
   readonly redemptions: readonly RedemptionRow[] | null;
   readonly holds: readonly HoldRow[] | null;
   readonly legs: readonly LegRow[] | null;
@@ -90,8 +92,9 @@ const giftCardStore = (errors: readonly DomainErrorClass[]): Store => ({
   errors,
   names: namesOf,
   lock: lockGiftCards,
-  reads: (tenant, keys, handle) => [readGiftCards(tenant, keys, handle)],
-  book: (now, [rows]) => bookOf(now, rows?.[0] as unknown as LoadedRows),
+  reads: (tenant, keys, handle) => [readCards(handle), readRecords(tenant, keys, handle)],
+  book: (now, [cards, records]) =>
+    bookOf(now, cards as unknown as readonly CardCells[], records?.[0] as unknown as LoadedRows),
   apply: (book, changes) => book.apply(changes),
   writes: writeGiftCards,
 });
@@ -110,14 +113,21 @@ function namesOf(tenant: string, keys: GiftCardKeys): readonly string[] {
 
 const all = (json: string, from: string): string => `(SELECT json_agg(${json}) FROM ${from})`;
 
-function readGiftCards(tenant: string, keys: readonly GiftCardKeys[], handle: GiftCardHandle): Statement {
+const readCards = ({ cardIds }: GiftCardHandle): Statement => ({
+  name: 'gift-cards-read',
+  text: `SELECT ${CARD_COLUMNS} FROM gift_cards.cards c WHERE c.id = ANY($1::uuid[])`,
+  values: [cardIds],
+  raw: true,
+});
+
+function readRecords(tenant: string, keys: readonly GiftCardKeys[], handle: GiftCardHandle): Statement {
   const redemptionIds = keys.flatMap((each) => each.redemptionIds ?? []);
   const holdIds = keys.flatMap((each) => each.holdIds ?? []);
   const deliveryIds = keys.flatMap((each) => each.deliveryIds ?? []);
   const batchIds = keys.flatMap((each) => each.batchIds ?? []);
   return {
-    name: 'gift-cards-read',
-    text: `SELECT ${all(CARD_JSON, `gift_cards.cards c WHERE c.id = ANY($2::uuid[])`)} AS cards,
+    name: 'gift-cards-read-records',
+    text: `SELECT ${all(HOLD_JSON, `gift_cards.holds WHERE card_id = ANY($2::uuid[]) AND status = 'open'`)} AS open,
       ${all(REDEMPTION_JSON, recordsOf('redemptions', '$4'))} AS redemptions,
       ${all(HOLD_JSON, recordsOf('holds', '$5'))} AS holds,
       ${all(LEG_JSON, `gift_cards.refund_legs WHERE tenant = $1 AND order_id = ANY($3::text[])`)} AS legs,
@@ -132,12 +142,13 @@ const recordsOf = (table: string, ids: string): string => `(
   SELECT * FROM gift_cards.${table} WHERE tenant = $1 AND order_id = ANY($3::text[])
   UNION SELECT * FROM gift_cards.${table} WHERE id = ANY(${ids}::uuid[]) AND ${ofTenant()}) AS records`;
 
-function bookOf(now: Date, rows: LoadedRows): LoadedBook {
+function bookOf(now: Date, cards: readonly CardCells[], rows: LoadedRows): LoadedBook {
   const book = new LoadedBook(now);
-  for (const row of rows.cards ?? []) {
-    const card = cardOf(row);
+  const openHolds = Map.groupBy((rows.open ?? []).map(holdOf), ({ cardId }) => cardId);
+  for (const cells of cards) {
+    const card = cardOf(cells, (openHolds.get(cells[0]) ?? []).sort(byAge));
     // Decoys belong to no tenant: they are read like any card and never seen.
-    if (row.tenant !== '') book.putCard(card);
+    if (cells[1] !== '') book.putCard(card);
   }
   for (const row of rows.redemptions ?? []) book.putRedemption(redemptionOf(row));
   for (const row of rows.holds ?? []) book.putHold(holdOf(row));
@@ -147,3 +158,5 @@ function bookOf(now: Date, rows: LoadedRows): LoadedBook {
   for (const row of rows.batches ?? []) book.putBatch(batchOf(row));
   return book;
 }
+
+const byAge = (a: Hold, b: Hold): number => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1);

@@ -19,13 +19,13 @@ journal AS (
 event AS (
   INSERT INTO portolan.events (tenant, stream, stream_version, event_id, type, actor, correlation_id, payload)
   SELECT 'default', 'gift_card' || chr(58) || id, version, gen_random_uuid(), 'gift_card.redeemed', 'system-bench', 'bench',
-    jsonb_build_object('cardId', id, 'redemptionId', gen_random_uuid(), 'orderId', 'order-' || version, 'purpose',
+    json_build_object('cardId', id, 'redemptionId', gen_random_uuid(), 'orderId', 'order-' || version, 'purpose',
       'payment', 'amount', '0.01', 'balance', cast(current_balance AS text), 'currency', 'USD') FROM card RETURNING position)
 INSERT INTO portolan.receipts (id, tenant, operation, fingerprint, outcome, position)
-SELECT gen_random_uuid(), 'default', 'GiftCard.redeem', gen_random_uuid(), jsonb_build_object('a', jsonb_build_object(
-  'redemptionId', gen_random_uuid(), 'giftCard', jsonb_build_object('id', id, 'status', 'partially_redeemed'),
-  'redeemedAmount', jsonb_build_object('amount', '0.01', 'currency', 'USD'),
-  'remainingBalance', jsonb_build_object('amount', cast(current_balance AS text), 'currency', 'USD'))), position
+SELECT gen_random_uuid(), 'default', 'GiftCard.redeem', gen_random_uuid(), json_build_object('a', json_build_object(
+  'redemptionId', gen_random_uuid(), 'giftCard', json_build_object('id', id, 'status', 'partially_redeemed'),
+  'redeemedAmount', json_build_object('amount', '0.01', 'currency', 'USD'),
+  'remainingBalance', json_build_object('amount', cast(current_balance AS text), 'currency', 'USD'))), position
 FROM card, event;`;
 
 let orders = 0;
@@ -65,10 +65,10 @@ async function plainTransaction(site: GiftCardBench, client: pg.Client): Promise
       event AS (
         INSERT INTO portolan.events (tenant, stream, stream_version, event_id, type, actor, correlation_id, payload)
         VALUES ('default', 'gift_card:' || $1::uuid, $4::bigint + 1, gen_random_uuid(), 'gift_card.redeemed',
-          'system:bench', 'bench', jsonb_build_object('cardId', $1::uuid, 'amount', '0.01')) RETURNING position)
+          'system:bench', 'bench', json_build_object('cardId', $1::uuid, 'amount', '0.01')) RETURNING position)
       INSERT INTO portolan.receipts (id, tenant, operation, fingerprint, outcome, position)
       SELECT gen_random_uuid(), 'default', 'GiftCard.redeem', gen_random_uuid(),
-        jsonb_build_object('a', jsonb_build_object('redemptionId', gen_random_uuid())), position FROM event`,
+        json_build_object('a', json_build_object('redemptionId', gen_random_uuid())), position FROM event`,
     values: [card.id, card.entry_count, card.current_balance, card.version],
   });
   await client.query('COMMIT');

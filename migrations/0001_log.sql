@@ -24,7 +24,7 @@ CREATE TABLE portolan.events (
   causation_id   text,
   trace_parent   text,
   occurred_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-  payload        jsonb       NOT NULL,
+  payload        json        NOT NULL,
   PRIMARY KEY (position)
 ) PARTITION BY RANGE (position);
 CREATE TABLE portolan.events_default PARTITION OF portolan.events DEFAULT;
@@ -49,7 +49,7 @@ CREATE TABLE portolan.receipts (
   tenant      text        NOT NULL,
   operation   text        NOT NULL,
   fingerprint uuid        NOT NULL,
-  outcome     jsonb       NOT NULL,
+  outcome     json        NOT NULL,
   position    bigint,
   created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );

@@ -12,8 +12,7 @@ export interface ChaosCommand {
 }
 
 /** What became of a command for good. */
-export type Verdict =
-  { readonly accepted: Readonly<Record<string, unknown>> } | { readonly refused: string };
+export type Verdict = { readonly accepted: Readonly<Record<string, unknown>> } | { readonly refused: string };
 
 /** One answer, definite or not. */
 type Attempt = Verdict | { readonly trouble: string };

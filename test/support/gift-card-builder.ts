@@ -4,7 +4,7 @@ import type { Payment } from '../../src/domain/gift-cards/card-payments.ts';
 import type { Moment } from '../../src/domain/gift-cards/card-state.ts';
 import { GiftCard, type Issue } from '../../src/domain/gift-cards/gift-card.ts';
 import type { Redemption } from '../../src/domain/gift-cards/records.ts';
-import { DomainError, type DomainErrorClass } from '../../src/domain/shared/domain-error.ts';
+import type { DomainError, DomainErrorClass } from '../../src/domain/shared/domain-error.ts';
 import { Money } from '../../src/domain/shared/money.ts';
 
 /** When everything happens that says nothing else. */

@@ -1,8 +1,8 @@
+import { decimalText } from '../../domain/shared/money.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import type { giftCards } from './contract.ts';
 import type { Liability } from './gift-card-reader.ts';
 import type { GiftCardPorts } from './ports.ts';
-import { sumText } from './views.ts';
 
 type Ports = Pick<GiftCardPorts, 'reader'>;
 
@@ -18,10 +18,10 @@ const dateOf = (instant: string | undefined): Date | undefined =>
   instant === undefined ? undefined : new Date(instant);
 
 function viewLiability({ currency, outstandingMinor, cards, movementsMinor }: Liability) {
-  const movements = Object.entries(movementsMinor).map(([type, minor]) => [type, sumText(minor, currency)] as const);
+  const movements = Object.entries(movementsMinor).map(([type, minor]) => [type, decimalText(minor, currency)] as const);
   return {
     currency,
-    outstanding: sumText(outstandingMinor, currency),
+    outstanding: decimalText(outstandingMinor, currency),
     cards,
     movements: Object.fromEntries(movements),
   };

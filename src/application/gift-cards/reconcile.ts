@@ -1,7 +1,7 @@
+import { decimalText } from '../../domain/shared/money.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import type { giftCards } from './contract.ts';
 import type { GiftCardPorts } from './ports.ts';
-import { sumText } from './views.ts';
 
 type Ports = Pick<GiftCardPorts, 'reader'>;
 
@@ -17,9 +17,9 @@ export function reconcile({ reader }: Ports): Handler<(typeof giftCards)['operat
         consistent: isBalanced && findings.length === 0,
         trialBalance: trialBalance.map(({ currency, debitsMinor, creditsMinor, differenceMinor }) => ({
           currency,
-          debits: sumText(debitsMinor, currency),
-          credits: sumText(creditsMinor, currency),
-          difference: sumText(differenceMinor, currency),
+          debits: decimalText(debitsMinor, currency),
+          credits: decimalText(creditsMinor, currency),
+          difference: decimalText(differenceMinor, currency),
         })),
         findings: findings.map((finding) => ({ ...finding })),
       },

@@ -1,7 +1,7 @@
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { JournalEntry } from '../../domain/gift-cards/journal.ts';
 import type { Batch, Hold, Redemption } from '../../domain/gift-cards/records.ts';
-import { currencyExponent, Money } from '../../domain/shared/money.ts';
+import { Money } from '../../domain/shared/money.ts';
 
 /*
  * What answers show. Receipts keep answers as they are, so that nothing here is secret and nothing personal.
@@ -9,15 +9,6 @@ import { currencyExponent, Money } from '../../domain/shared/money.ts';
 
 const money = (minor: bigint, currency: string) => Money.ofMinor(minor, currency).toJSON();
 const instant = (date: Date | null): string | null => date?.toISOString() ?? null;
-
-/** Decimal text of a sum, which may be negative and larger than one amount can be. */
-export function sumText(minor: bigint, currency: string): string {
-  const exponent = currencyExponent(currency);
-  const sign = minor < 0n ? '-' : '';
-  const digits = (minor < 0n ? -minor : minor).toString().padStart(exponent + 1, '0');
-  if (exponent === 0) return sign + digits;
-  return `${sign}${digits.slice(0, -exponent)}.${digits.slice(-exponent)}`;
-}
 
 /** A card as it stands at `now`. */
 export function viewCard(card: GiftCard, now: Date) {

@@ -9,7 +9,7 @@ const EPOCH = new Date(0);
  */
 export const STAND_IN: GiftCard = GiftCard.restore({
   ...{ id: '', codeIndex: NO_CODE, pepperId: '', prefix: '', lastFour: '', currency: 'USD', purchaserId: '' },
-  ...{ originalMinor: 0n, balanceMinor: 0n, version: 0, entryCount: 0, openHolds: [] },
+  ...{ originalMinor: 0n, balanceMinor: 0n, keptMinor: 0n, version: 0, entryCount: 0, openHolds: [] },
   ...{ holderId: null, batchId: null, expiresAt: null, expiredAt: null, frozenAt: null },
   ...{ voidedAt: null, voidedBy: null, voidReason: null, createdAt: EPOCH, updatedAt: EPOCH },
 });

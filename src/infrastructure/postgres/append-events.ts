@@ -31,7 +31,7 @@ export function appendEvents(events: readonly EventRow[]): Statement {
                "correlationId", "causationId", "traceParent", payload
           FROM json_to_recordset($1::json) AS event
                (tenant text, stream text, "streamVersion" bigint, "eventId" uuid, type text, "schemaVersion" smallint,
-                actor text, "correlationId" text, "causationId" text, "traceParent" text, payload jsonb)
+                actor text, "correlationId" text, "causationId" text, "traceParent" text, payload json)
          WHERE (SELECT ${TAKE_APPEND_LOCK}) IS NOT NULL
         RETURNING position)
       SELECT max(position) AS position FROM appended`,

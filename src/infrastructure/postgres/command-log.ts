@@ -78,7 +78,7 @@ export function writeReceipts(tenant: string, rows: readonly ReceiptRow[], withP
     text: `WITH stored AS (
         INSERT INTO portolan.receipts (id, tenant, operation, fingerprint, outcome, position)
         SELECT id, $1, operation, fingerprint, outcome, ${withPosition ? `currval('portolan.event_position')` : 'NULL'}
-        FROM json_to_recordset($2::json) AS r(id uuid, operation text, fingerprint uuid, outcome jsonb)
+        FROM json_to_recordset($2::json) AS r(id uuid, operation text, fingerprint uuid, outcome json)
         ON CONFLICT (id) DO NOTHING RETURNING 1)
       SELECT portolan.ensure(count(*) = $3, 'a receipt of this batch was stored by somebody else') FROM stored`,
     values: [tenant, JSON.stringify(sorted), sorted.length],

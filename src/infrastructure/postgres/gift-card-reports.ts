@@ -102,7 +102,7 @@ const CHECKS: readonly { readonly kind: Finding['kind']; readonly sql: string }[
     kind: 'receipt',
     sql: `SELECT p.id::text, format('the receipt of %s names a redemption that is not there', p.operation) AS detail
       FROM portolan.receipts p
-      WHERE p.tenant = $1 AND p.operation IN ('GiftCard.redeem', 'GiftCard.capture') AND p.outcome ? 'a'
+      WHERE p.tenant = $1 AND p.operation IN ('GiftCard.redeem', 'GiftCard.capture') AND p.outcome -> 'a' IS NOT NULL
         AND NOT EXISTS (SELECT FROM gift_cards.redemptions r
           WHERE r.id = (p.outcome -> 'a' ->> 'redemptionId')::uuid)`,
   },

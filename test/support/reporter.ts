@@ -1,0 +1,35 @@
+import { writeFileSync } from 'node:fs';
+import Mocha from 'mocha';
+
+/** What `scripts/test.ts` learns of a run. */
+export interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: readonly string[];
+}
+
+const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING, EVENT_RUN_END } = Mocha.Runner.constants;
+
+/**
+ * Prints failures only, and writes a tally to the file named by the reporter's option `output`. A contract case that an
+ * adapter declares not to support counts as skipped.
+ */
+export default class TallyReporter extends Mocha.reporters.Base {
+  constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    super(runner, options);
+    const { output } = options.reporterOptions as { readonly output: string };
+    const skipped: string[] = [];
+    let passed = 0;
+    let failed = 0;
+    runner.on(EVENT_TEST_PASS, (test) => {
+      if (test.title.startsWith('(skipped')) skipped.push(test.fullTitle());
+      else passed += 1;
+    });
+    runner.on(EVENT_TEST_FAIL, () => void (failed += 1));
+    runner.on(EVENT_TEST_PENDING, (test) => void skipped.push(test.fullTitle()));
+    runner.on(EVENT_RUN_END, () => {
+      this.epilogue();
+      writeFileSync(output, JSON.stringify({ passed, failed, skipped } satisfies Tally));
+    });
+  }
+}

@@ -40,13 +40,13 @@ export const CALLER: Call = {
 };
 
 /** Starts a database with so many cards of 10,000.00 USD. */
-export async function openGiftCards(count: number): Promise<GiftCardBench> {
+export async function openGiftCards(count: number, settings: Record<string, string> = {}): Promise<GiftCardBench> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'portolan-bench-'));
   const server = await startEmbeddedPostgres({ dataFolder });
   await migrate(server.ownerUrl);
   const resources = new Resources();
   const wiring = createWiring();
-  wiring.value(tokens.CONFIG, loadConfig({ NODE_ENV: 'test', LOG_LEVEL: 'error' }));
+  wiring.value(tokens.CONFIG, loadConfig({ NODE_ENV: 'test', LOG_LEVEL: 'error', ...settings }));
   wiring.value(tokens.DATABASE, server);
   wiring.value(tokens.LOGGER, silentLogger);
   wiring.value(tokens.RESOURCES, resources);

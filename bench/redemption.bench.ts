@@ -74,47 +74,63 @@ async function plainTransaction(site: GiftCardBench, client: pg.Client): Promise
   await client.query('COMMIT');
 }
 
+export interface RedemptionResult {
+  /** Ratios are medians over the rounds; the rest is of the median round. */
+  readonly spreadRatio: number;
+  readonly hotRatio: number;
+  readonly loneRatio: number;
+  readonly spreadPerSecond: number;
+  readonly hotPerSecond: number;
+  readonly pgbenchSpreadPerSecond: number;
+  readonly pgbenchHotPerSecond: number;
+  readonly p99Ms: number;
+  readonly lonePlainP50Ms: number;
+  readonly loneP50Ms: number;
+  /** Share of one processor that this process, load and use case in one, took. */
+  readonly processShare: number;
+}
+
 /** Redemptions per second against pgbench, spread and hot, and one lone caller against a plain transaction. */
-export async function redemptionBench({ rounds = 3, seconds = 5 } = {}) {
-  const site = await openGiftCards(CARDS);
+export async function benchRedemption({ rounds = 3, seconds = 5 } = {}): Promise<RedemptionResult> {
+  const site = await openGiftCards(CARDS, { RATE_LIMIT_PER_MINUTE: '0' });
   const owner = new pg.Client(site.ownerUrl);
   await owner.connect();
   await owner.query('VACUUM ANALYZE');
   const milliseconds = seconds * 1000;
   const any = (): string => site.codes[Math.floor(Math.random() * CARDS)] as string;
   const hot = site.codes[0] as string;
-  const spreadScript = `\\set n random(0, ${CARDS - 1})\n${statement(site.batchId, ':n').replaceAll('\n', ' ')}\n`;
-  const hotScript = `${statement(site.batchId, '1').replaceAll('\n', ' ')}\n`;
-  const rows = [];
+  const oneLine = (sql: string): string => `${sql.replaceAll('\n', ' ')}\n`;
+  const spreadScript = `\\set n random(0, ${CARDS - 1})\n${oneLine(statement(site.batchId, ':n'))}`;
+  const hotScript = oneLine(statement(site.batchId, '1'));
+  const results: RedemptionResult[] = [];
   try {
     await drive(256, 1000, () => redeem(site, any()));
     for (let round = 0; round < rounds; round += 1) {
-      await owner.query('CHECKPOINT').catch(() => undefined);
-      const spreadRival = await pgbench(site.ownerUrl, spreadScript, 16, seconds);
-      const cpu = process.cpuUsage();
+      const pgbenchSpreadPerSecond = await pgbench(site.ownerUrl, spreadScript, 16, seconds);
+      const before = process.cpuUsage();
       const spread = await drive(256, milliseconds, () => redeem(site, any()));
-      const used = process.cpuUsage(cpu);
-      const hotRival = await pgbench(site.ownerUrl, hotScript, 16, seconds);
+      const { user, system } = process.cpuUsage(before);
+      const pgbenchHotPerSecond = await pgbench(site.ownerUrl, hotScript, 16, seconds);
       const hotOurs = await drive(256, milliseconds, () => redeem(site, hot));
-      const loneRival = await drive(1, milliseconds / 2, () => plainTransaction(site, owner));
+      const plain = await drive(1, milliseconds / 2, () => plainTransaction(site, owner));
       const lone = await drive(1, milliseconds / 2, () => redeem(site, any()));
-      rows.push({
-        spreadRival,
-        spread,
-        hotRival,
-        hot: hotOurs,
-        loneRival,
-        lone,
-        cpu: (used.user + used.system) / 1e6 / seconds,
+      results.push({
+        ...{ pgbenchSpreadPerSecond, spreadPerSecond: spread.perSecond, p99Ms: spread.p99Ms },
+        ...{ pgbenchHotPerSecond, hotPerSecond: hotOurs.perSecond },
+        ...{ lonePlainP50Ms: plain.p50Ms, loneP50Ms: lone.p50Ms, loneRatio: lone.p50Ms / plain.p50Ms },
+        spreadRatio: spread.perSecond / pgbenchSpreadPerSecond,
+        hotRatio: hotOurs.perSecond / pgbenchHotPerSecond,
+        processShare: (user + system) / 1e6 / seconds,
       });
-      console.log(JSON.stringify(rows.at(-1)));
     }
   } finally {
     await owner.end();
     await site.close();
   }
-  return rows;
+  const median = (of: (result: RedemptionResult) => number): number =>
+    results.map(of).sort((a, b) => a - b)[Math.floor(results.length / 2)] ?? Number.NaN;
+  const names = Object.keys(results[0] ?? {}) as (keyof RedemptionResult)[];
+  return Object.fromEntries(
+    names.map((name) => [name, median((result) => result[name])]),
+  ) as unknown as RedemptionResult;
 }
-
-if (process.argv[1] === import.meta.filename)
-  await redemptionBench({ rounds: Number(process.argv[2] ?? 1), seconds: 4 });

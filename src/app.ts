@@ -10,6 +10,7 @@ import type { Config } from './composition/config.ts';
 import { startBackgroundWork } from './composition/background-work.ts';
 import { openDatabase } from './composition/open-database.ts';
 import { Resources } from './composition/resources.ts';
+import { urlOf } from './composition/own-url.ts';
 import { developmentAdmin, peppersOf } from './composition/secrets.ts';
 import type { Wiring } from './composition/token.ts';
 import * as tokens from './composition/tokens.ts';
@@ -20,7 +21,7 @@ import { observeRequests, reportTo } from './infrastructure/telemetry/observe-re
 
 /** A running application. */
 export interface Started {
-  /** Where it listens, `http://127.0.0.1:3000`. */
+  /** Where it can be reached from this machine, `http://127.0.0.1:3000`. */
   readonly url: string;
   /** The token that may do everything, where one was generated for development. */
   readonly adminToken: string | undefined;
@@ -33,7 +34,8 @@ export class App {
   readonly #resources = new Resources();
   #http: HttpServer | undefined;
   #draining = false;
-  #stopped: Promise<void> | undefined;
+  #starting: Promise<Started> | undefined;
+  #stopped: Promise<'clean' | 'unclean'> | undefined;
 
   constructor(config: Config, logger: Logger) {
     this.#config = config;
@@ -42,16 +44,20 @@ export class App {
 
   /** Opens the database, brings it up to date, starts the background work and listens. What it opened is closed when it fails. */
   async start(): Promise<Started> {
+    this.#starting = this.#start();
     try {
-      return await this.#start();
+      return await this.#starting;
     } catch (error) {
       await this.stop();
       throw error;
     }
   }
 
-  /** Stops accepting, lets what is under way end until the deadline, and closes everything in reverse order. */
-  stop(): Promise<void> {
+  /**
+   * Stops accepting, lets what is under way end until the deadline, and closes everything in reverse order; a start
+   * under way is waited for first. Resolves to whether all of it could be closed.
+   */
+  stop(): Promise<'clean' | 'unclean'> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
   }
@@ -73,10 +79,7 @@ export class App {
     await startBackgroundWork(wiring, config.shutdownTimeoutMs);
     const http = this.#http as HttpServer;
     const { port } = await http.listen(config.port, config.host);
-    return {
-      url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
-      adminToken: admin.text,
-    };
+    return { url: urlOf(config.host, port), adminToken: admin.text };
   }
 
   async #serve(wiring: Wiring): Promise<void> {
@@ -114,12 +117,15 @@ export class App {
     this.#resources.own('metrics server', server, async () => void (await server.close(0)));
   }
 
-  async #stop(): Promise<void> {
+  async #stop(): Promise<'clean' | 'unclean'> {
     this.#draining = true;
+    // What a start opens after this would stay open. Its failure is told to whoever started.
+    await Promise.allSettled([this.#starting]);
     const result = await this.#http?.close(this.#config.shutdownTimeoutMs);
+    if (result !== undefined) this.#logger.debug('closed', { resource: 'HTTP server' });
     if (result !== undefined && result.cut > 0) this.#logger.warn('requests were cut off', { cut: result.cut });
-    for (const { name, error } of await this.#resources.close()) {
-      this.#logger.error('closing failed', { resource: name, error });
-    }
+    const failures = await this.#resources.close((resource) => this.#logger.debug('closed', { resource }));
+    for (const { name, error } of failures) this.#logger.error('closing failed', { resource: name, error });
+    return failures.length === 0 ? 'clean' : 'unclean';
   }
 }

@@ -1,4 +1,6 @@
 import { realpathSync } from 'node:fs';
+import type { Started } from './app.ts';
+import type { Logger } from './application/shared/logger.ts';
 import { ConfigurationError, loadConfig, type Config } from './composition/config.ts';
 import { welcome } from './interfaces/cli/welcome.ts';
 import { startTelemetry } from './infrastructure/telemetry/start-telemetry.ts';
@@ -6,38 +8,91 @@ import { createLogger, logFormatFor } from './infrastructure/telemetry/winston-l
 
 const EXIT = { stopped: 0, failed: 1, misconfigured: 2 } as const;
 
+/** Time to close what is left after requests and jobs have had theirs. */
+const CLOSE_MS = 5_000;
+
+/** A signal repeated sooner is the same wish: npm passes on the Ctrl-C that the terminal sends to both. */
+const IMPATIENT_MS = 1_000;
+
 /** Runs the service until a signal ends it; resolves to the exit code. */
 export async function serve(environment: NodeJS.ProcessEnv = process.env): Promise<number> {
   const config = readConfig(environment);
   if (config === undefined) return EXIT.misconfigured;
   // Before anything that it instruments is loaded.
-  const telemetry = await startTelemetry(config.otlpEndpoint).catch((error: unknown) => oneLine(error));
-  if (typeof telemetry === 'string') {
-    process.stderr.write(`${telemetry}\n`);
-    return EXIT.misconfigured;
-  }
+  const telemetry = await startTelemetry(config.otlpEndpoint).catch((error: unknown) => tell([messageOf(error)]));
+  if (telemetry === undefined) return EXIT.misconfigured;
   const logger = createLogger({ level: config.logLevel, format: logFormatFor(config.nodeEnv, process.stdout) });
+  const code = await run(config, logger);
+  await telemetry.stop();
+  await logger.close();
+  return code;
+}
+
+/** From start to stop. */
+async function run(config: Config, logger: Logger): Promise<number> {
+  const end = endOf(logger);
   const { App } = await import('./app.ts');
   const app = new App(config, logger);
-  const signalled = nextSignal();
   try {
-    const started = await Promise.race([app.start(), signalled]);
-    if (typeof started === 'object') {
-      process.stdout.write(welcome(started));
-      await signalled;
-    }
-    logger.info('stopping', { signal: await signalled });
-    // Beyond this the process ends whatever hangs.
-    const code = await Promise.race([app.stop().then(() => EXIT.stopped), overdue(config.shutdownTimeoutMs * 2)]);
-    await telemetry.stop();
-    await logger.close();
-    return code;
+    const started = await Promise.race([app.start(), end.wanted]);
+    if ('url' in started) announce(started, logger);
   } catch (error) {
-    process.stderr.write(`${oneLine(error)}\n`);
-    logger.error('the service could not start', { error });
-    await logger.close();
-    return EXIT.failed;
+    return explain(error, config, logger);
   }
+  const { signal, code } = await end.wanted;
+  logger.info('stopping', { signal });
+  const startedAt = performance.now();
+  const timeoutMs = 2 * config.shutdownTimeoutMs + CLOSE_MS;
+  const outcome = await Promise.race([app.stop(), end.insisted, after(timeoutMs)]);
+  if (outcome === 'clean') {
+    logger.info('stopped', { ms: Math.round(performance.now() - startedAt) });
+    return code;
+  }
+  const reasons = { unclean: 'not everything could be closed', insisted: 'a second signal came', late: 'too slow' };
+  logger.error('stopped uncleanly', { reason: reasons[outcome], ms: Math.round(performance.now() - startedAt) });
+  return EXIT.failed;
+}
+
+function announce({ url, adminToken }: Started, logger: Logger): void {
+  logger.info('listening', { url, startMs: Math.round(process.uptime() * 1_000) });
+  if (adminToken !== undefined) process.stdout.write(welcome({ url, adminToken }));
+}
+
+interface End {
+  readonly signal: string;
+  readonly code: number;
+}
+
+/**
+ * When the process has to end: at a signal, or at an error that nobody caught, after which its state is unknown.
+ * `insisted` is for somebody who repeats the signal because he doesn't want to wait.
+ */
+function endOf(logger: Logger): { readonly wanted: Promise<End>; readonly insisted: Promise<'insisted'> } {
+  const wanted = Promise.withResolvers<End>();
+  const insisted = Promise.withResolvers<'insisted'>();
+  let signalledAt: number | undefined;
+  // SIGHUP: the terminal was closed. Left to its default it would leave the embedded database without a server.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      signalledAt ??= performance.now();
+      wanted.resolve({ signal, code: EXIT.stopped });
+      if (performance.now() - signalledAt > IMPATIENT_MS) insisted.resolve('insisted');
+    });
+  }
+  process.on('uncaughtException', (error) => {
+    logger.error('nobody caught an error', { error });
+    wanted.resolve({ signal: 'uncaught error', code: EXIT.failed });
+  });
+  return { wanted: wanted.promise, insisted: insisted.promise };
+}
+
+/** Says why the start failed: to an operator in a line, to a developer in the log. */
+async function explain(error: unknown, config: Config, logger: Logger): Promise<number> {
+  const { faultLines } = await import('./composition/fault-lines.ts');
+  const fault = faultLines(error, config);
+  if (fault === undefined) logger.error('the service could not start', { error });
+  tell(fault?.lines ?? [`The service could not start: ${messageOf(error)}`]);
+  return fault?.misconfigured === true ? EXIT.misconfigured : EXIT.failed;
 }
 
 function readConfig(environment: NodeJS.ProcessEnv): Config | undefined {
@@ -45,20 +100,17 @@ function readConfig(environment: NodeJS.ProcessEnv): Config | undefined {
     return loadConfig(environment);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    for (const line of error.lines) process.stderr.write(`${line}\n`);
-    return undefined;
+    return tell(error.lines);
   }
 }
 
-const nextSignal = (): Promise<NodeJS.Signals> =>
-  new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(signal));
-  });
+function tell(lines: readonly string[]): undefined {
+  for (const line of lines) process.stderr.write(`${line}\n`);
+}
 
-const overdue = (ms: number): Promise<number> =>
-  new Promise((resolve) => setTimeout(() => resolve(EXIT.failed), ms).unref());
+const after = (ms: number): Promise<'late'> => new Promise((resolve) => setTimeout(() => resolve('late'), ms));
 
-const oneLine = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 // `import.meta.main` is newer than the oldest Node that the package runs on.
 const program = process.argv[1];

@@ -3,10 +3,9 @@ import pg from 'pg';
 import { DomainError, ERROR_TABLE } from 'portolan';
 import { migrate, postgresGiftCards } from 'portolan/postgres';
 
-const { DATABASE_URL = '', GIFT_CARD_PEPPER = '', PORT = '3001' } = process.env;
+const { DATABASE_URL = '', PEPPERS: peppers = '', PORT = '3001' } = process.env;
 await migrate(DATABASE_URL);
 const pool = new pg.Pool({ connectionString: DATABASE_URL });
-const peppers = [{ id: '1', secret: Buffer.from(GIFT_CARD_PEPPER, 'hex') }];
 const giftCards = postgresGiftCards({ pool, peppers, onFault: console.error });
 const { GiftCard } = giftCards.client();
 await giftCards.work();
@@ -22,5 +21,5 @@ shop.use(((error, _request, response, next) => {
   if (!(error instanceof DomainError)) return next(error);
   response.status(ERROR_TABLE[error.kind].httpStatus).json({ code: error.code, message: error.message });
 }) satisfies ErrorRequestHandler);
-const server = shop.listen(Number(PORT), () => console.log('listening'));
+const server = shop.listen(Number(PORT), '127.0.0.1', () => console.log('listening'));
 process.once('SIGTERM', () => server.close(() => void giftCards.close().then(() => pool.end())));

@@ -21,10 +21,9 @@ async function checkOut(orderId: string, code: string, amount: string): Promise<
   }
 }
 
-const { DATABASE_URL = '', GIFT_CARD_PEPPER = '' } = process.env;
+const { DATABASE_URL = '', PEPPERS: peppers = '' } = process.env;
 await migrate(DATABASE_URL);
 const pool = new pg.Pool({ connectionString: DATABASE_URL });
-const peppers = [{ id: '1', secret: Buffer.from(GIFT_CARD_PEPPER, 'hex') }];
 const giftCards = postgresGiftCards({ pool, peppers, onFault: console.error });
 const { GiftCard } = giftCards.client();
 await pool.query('CREATE TABLE IF NOT EXISTS orders (id text PRIMARY KEY, total numeric NOT NULL)');

@@ -21,6 +21,7 @@ import { createCodeVault } from '../infrastructure/system/code-vault.ts';
 import type { Pepper } from '../infrastructure/system/pepper.ts';
 import { createSealer } from '../infrastructure/system/sealer.ts';
 import { uuidv7 } from '../infrastructure/system/uuid.ts';
+import * as schemas from './config-schemas.ts';
 import { receiptHash } from './receipt-hash.ts';
 
 /** Where gift cards are kept: what a storage technology, Portolan's or one's own, has to offer. */
@@ -32,8 +33,11 @@ export interface GiftCardAdapters {
 }
 
 export interface GiftCardServiceOptions {
-  /** Secrets that codes, receipts and sealed answers stand on, the newest first. Without them no code is valid. */
-  readonly peppers: readonly Pepper[];
+  /**
+   * Secrets that codes, receipts and sealed answers stand on, the newest first; also as text like the variable PEPPERS,
+   * `id:base64` of 32 bytes or more. Without them no code is valid.
+   */
+  readonly peppers: readonly Pepper[] | string;
   /** What differs from `DEFAULT_POLICY`. */
   readonly policy?: Partial<GiftCardPolicy>;
   /** Sends codes by e-mail. Without one a delivery fails, and is tried again later. */
@@ -59,8 +63,9 @@ const PROGRAM: Principal = { id: 'system:program', kind: 'system', tenant: 'defa
 /** Gift cards on adapters of the caller's choice. Throws `TypeError` for unusable peppers. */
 export function giftCardService(
   { repository, reader, bulkIssuer, eraser }: GiftCardAdapters,
-  { peppers, policy, mailer = noMailer, guard = defaultGuard(), hooks = {} }: GiftCardServiceOptions,
+  { policy, mailer = noMailer, guard = defaultGuard(), hooks = {}, ...options }: GiftCardServiceOptions,
 ): GiftCardService {
+  const peppers = readPeppers(options.peppers);
   const ports: GiftCardPorts = {
     ...{ cards: repository, reader, bulk: bulkIssuer, eraser, mailer, guard },
     vault: createCodeVault(peppers),
@@ -76,6 +81,13 @@ export function giftCardService(
     ports,
     client: (principal = PROGRAM) => inProcessClient([giftCards], operations, { principal, newId: uuidv7 }),
   };
+}
+
+function readPeppers(given: GiftCardServiceOptions['peppers']): readonly Pepper[] {
+  if (typeof given !== 'string') return given;
+  const { success, data, error } = schemas.peppers.safeParse(given);
+  if (!success) throw new TypeError(`The peppers ${error.issues[0]?.message ?? 'cannot be used'}.`);
+  return data;
 }
 
 const noMailer: Mailer = {

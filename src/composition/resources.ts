@@ -25,12 +25,18 @@ export class Resources {
     });
   }
 
-  /** Closes everything, also when something fails on the way; resolves to what failed. Closing twice does nothing. */
-  async close(): Promise<readonly { readonly name: string; readonly error: unknown }[]> {
+  /**
+   * Closes everything, also when something fails on the way; resolves to what failed. Closing twice does nothing.
+   * `onClosed` is told of each that was closed.
+   */
+  async close(
+    onClosed: (name: string) => void = () => undefined,
+  ): Promise<readonly { readonly name: string; readonly error: unknown }[]> {
     const failures: { readonly name: string; readonly error: unknown }[] = [];
     for (let next = this.#closers.pop(); next !== undefined; next = this.#closers.pop()) {
       try {
         await next.close();
+        onClosed(next.name);
       } catch (error) {
         failures.push({ name: next.name, error });
       }

@@ -1,19 +1,27 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StaticToken } from '../application/access/index.ts';
 import type { Principal } from '../application/shared/call.ts';
 import { tokenSecrets } from '../infrastructure/access/token-secrets.ts';
 import type { Pepper } from '../infrastructure/system/pepper.ts';
-import { developmentPeppers } from './config-peppers.ts';
-import type { Config } from './config.ts';
+import { developmentPeppers, parsePeppers, PEPPER_FILE } from './config-peppers.ts';
+import { ConfigurationError, type Config } from './config.ts';
+import { keepPrivateFile, readPrivateFile } from './private-file.ts';
 
-/** The peppers of the configuration, or else those of the data folder. */
-export async function peppersOf(config: Config): Promise<readonly Pepper[]> {
+/** The peppers of the configuration, or else those of the data folder, which are made on first use. */
+export async function peppersOf(config: Pick<Config, 'peppers' | 'dataFolder'>): Promise<readonly Pepper[]> {
   return config.peppers ?? developmentPeppers(config.dataFolder);
 }
 
+/** The same, but none where none were made yet. */
+export async function peppersIfThere(config: Pick<Config, 'peppers' | 'dataFolder'>): Promise<readonly Pepper[]> {
+  if (config.peppers !== undefined) return config.peppers;
+  const text = await readPrivateFile(config.dataFolder, PEPPER_FILE);
+  return text === undefined ? [] : parsePeppers(config.dataFolder, text);
+}
+
 const ADMIN_TOKEN_FILE = 'admin-token';
+const ADMIN_TOKEN = /^dev_[\w-]{32}$/;
 const ADMIN: Principal = { id: 'token:admin', kind: 'token', tenant: 'default', permissions: new Set(['*']) };
 
 /**
@@ -27,26 +35,18 @@ export async function developmentAdmin(
   if (adminTokenSha256 !== undefined)
     return { text: undefined, tokens: [{ hash: adminTokenSha256, principal: ADMIN }] };
   if (databaseUrl !== undefined || nodeEnv === 'production') return { text: undefined, tokens: [] };
-  const text = await adminTokenIn(dataFolder);
+  const text = await keepPrivateFile(dataFolder, ADMIN_TOKEN_FILE, newAdminToken);
+  if (!ADMIN_TOKEN.test(text)) {
+    throw new ConfigurationError([
+      `The file ${join(dataFolder, ADMIN_TOKEN_FILE)} is damaged: delete it, and the next start makes another token`,
+    ]);
+  }
   return { text, tokens: [{ hash: tokenSecrets.hash(text), principal: ADMIN }] };
 }
 
 /** The administrator's token of a data folder, where a server has made one. */
-export async function adminTokenIfThere(dataFolder: string): Promise<string | undefined> {
-  try {
-    return (await readFile(join(dataFolder, ADMIN_TOKEN_FILE), 'utf8')).trim();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+export function adminTokenIfThere(dataFolder: string): Promise<string | undefined> {
+  return readPrivateFile(dataFolder, ADMIN_TOKEN_FILE);
 }
 
-/** Reads the token of a data folder; makes one on first use. The folder belongs to one server at a time. */
-async function adminTokenIn(dataFolder: string): Promise<string> {
-  const there = await adminTokenIfThere(dataFolder);
-  if (there !== undefined) return there;
-  const text = `dev_${randomBytes(24).toString('base64url')}`;
-  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
-  await writeFile(join(dataFolder, ADMIN_TOKEN_FILE), `${text}\n`, { mode: 0o600, flag: 'wx' });
-  return text;
-}
+const newAdminToken = (): string => `dev_${randomBytes(24).toString('base64url')}`;

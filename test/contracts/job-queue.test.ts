@@ -1,3 +1,4 @@
+import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import { jobQueueContract } from '../../src/contracts/jobs/job-queue-contract.ts';
 import { completeSettings } from '../../src/infrastructure/jobs/job-settings.ts';
@@ -13,14 +14,13 @@ import { jobsDatabase } from '../support/jobs-database.ts';
 
 const runner = { describe, it, before, after };
 
-function fail(error: unknown): never {
-  throw error;
-}
+const faults: unknown[] = [];
+const onFault = (error: unknown) => faults.push(error);
 
 /** A queue whose workers believe that their leases are extended, while the store hears nothing of them. */
 function silenced(store: JobStore): StoreQueue {
   store.extendLeases = async (leases) => new Map(leases.map((lease) => [claimKey(lease), false]));
-  return new StoreQueue(store, completeSettings(), fail);
+  return new StoreQueue(store, completeSettings(), onFault);
 }
 
 jobQueueContract(runner, 'memory', async () => {
@@ -35,8 +35,11 @@ jobQueueContract(runner, 'memory', async () => {
 jobQueueContract(runner, 'PostgreSQL', async () => {
   const database = await jobsDatabase();
   return {
-    open: async (settings = {}) => postgresJobQueue({ pool: database.pool(), settings, onFault: fail }),
-    openSilent: async () => silenced(new PostgresJobStore(database.pool(), completeSettings(), fail)),
-    close: () => database.close(),
+    open: async (settings = {}) => postgresJobQueue({ pool: database.pool(), settings, onFault }),
+    openSilent: async () => silenced(new PostgresJobStore(database.pool(), completeSettings(), onFault)),
+    close: async () => {
+      await database.close();
+      expect(faults).to.deep.equal([]);
+    },
   };
 });

@@ -4,6 +4,8 @@ import pg from 'pg';
 import { streamOf, unique, until } from '../../src/contracts/event-log/event-log-site.ts';
 import type { EventSeals, LoggedEvent, Verification } from '../../src/application/shared/event-log.ts';
 import { PostgresEventSeals } from '../../src/infrastructure/postgres/event-seals.ts';
+import { readCells } from '../../src/infrastructure/postgres/event-rows.ts';
+import { digestOf, marksOf, NO_HASH, sealHash } from '../../src/infrastructure/postgres/seal-format.ts';
 import { logDatabase } from '../support/event-log-site.ts';
 import type { LogDatabase } from '../support/event-log-site.ts';
 
@@ -212,8 +214,25 @@ describe('Seals over the event log', () => {
     await seals.seal();
     const forged = await seals.verify(tenant);
     expect(forged).to.include({ intact: true, events: 20 });
-    const found = await seals.verify(tenant, anchor);
-    expect(found).to.include({ intact: false });
+    const reason = 'The seal is not the one that was noted.';
+    expect(await seals.verify(tenant, anchor)).to.include({ intact: false, seal: 2, reason: 'A seal is missing.' });
+    for (let seal = 2; seal <= anchor.number; seal += 1) {
+      await database.append(streamOf(tenant, 1));
+      await seals.seal();
+    }
+    expect(await seals.verify(tenant, anchor)).to.include({ intact: false, seal: anchor.number, reason });
+  });
+
+  it('name the seal behind one that was made anew to fit an altered event', async () => {
+    await tamper(`UPDATE portolan.events SET actor = 'forged' WHERE position = $1`, [at(2)]);
+    const { rows } = await readCells(database.pool, { after: 0n, upTo: at(4), limit: 100 }, { tenant });
+    const digests = rows.map(digestOf);
+    const header = { tenant, number: 1, fromPosition: 1n, toPosition: at(4), previousHash: NO_HASH };
+    await tamper('UPDATE portolan.seals SET hash = $2, marks = $3 WHERE tenant = $1 AND number = 1', [
+      ...[tenant, sealHash(header, digests), marksOf(digests)],
+    ]);
+    const reason = 'The seal does not follow from the one before.';
+    expect(await seals.verify(tenant)).to.include({ intact: false, position: at(4) + 1n, seal: 2, reason });
   });
 
   it('are made within a second of new events, by several instances without a fork', async function () {

@@ -1,17 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import { installedExamples, type InstalledExamples } from '../support/package.ts';
+import { freePort } from '../support/ports.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { cleanEnvironment, collect, runWell } from '../support/run.ts';
 
-const GIFT_CARD_PEPPER = '5eed'.repeat(16);
+const PEPPERS = `1:${'5eed'.repeat(11)}`;
 
 describe('the examples, installed from the packed package, on the oldest Node', function () {
   this.timeout(180_000);
@@ -21,7 +20,7 @@ describe('the examples, installed from the packed package, on the oldest Node', 
 
   before(async () => {
     [examples, database] = await Promise.all([installedExamples(), testDatabase()]);
-    env = { ...examples.environment, DATABASE_URL: database.ownerUrl, GIFT_CARD_PEPPER };
+    env = { ...examples.environment, DATABASE_URL: database.ownerUrl, PEPPERS };
   });
   after(async () => database?.close());
 
@@ -73,12 +72,3 @@ describe('the examples, installed from the packed package, on the oldest Node', 
     expect(output).to.match(/^# fail 0$/m);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

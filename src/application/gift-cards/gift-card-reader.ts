@@ -26,10 +26,15 @@ export interface CardFilter {
   readonly batchId?: string | undefined;
 }
 
-/** What is owed in one currency at the end of a period, and the movements in it by type, in minor units. */
+/**
+ * What is owed in one currency at the end of a period, and the movements in it by type, in minor units. A period
+ * begins with its first instant and ends before its last.
+ */
 export interface Liability {
   readonly currency: string;
+  /** Balances and open holds. */
   readonly outstandingMinor: bigint;
+  /** How many cards it is owed on. */
   readonly cards: number;
   readonly movementsMinor: { readonly [T in TransactionType]?: bigint };
 }
@@ -72,7 +77,7 @@ export interface GiftCardReader {
   delivery(tenant: string, deliveryId: string): Promise<Delivery | undefined>;
   /** The newest delivery of a card. */
   deliveryOfCard(tenant: string, cardId: string): Promise<Delivery | undefined>;
-  /** Cards of all tenants whose expiry is due and not booked, or which have expired holds, oldest first. */
+  /** Cards of all tenants that have expired holds, or an expiry that is due, not booked and waits for no hold; oldest first. */
   due(limit: number): Promise<readonly { readonly tenant: string; readonly cardId: string }[]>;
   /** Batches of all tenants whose codes' time is over and whose seed is still kept. */
   batchesToDestroy(limit: number): Promise<readonly { readonly tenant: string; readonly batchId: string }[]>;

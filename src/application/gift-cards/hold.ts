@@ -24,25 +24,27 @@ export function hold({ cards, ids, ...ports }: Ports): Handler<(typeof giftCards
       const orderTotal = readOptionalAmount(input.orderTotal);
       const lookup = lookUp(ports, input);
       const id = ids();
-      const committed = await cards.update(commandContext(call), { ...lookup.keys, orderIds: [orderId] }, (book) => {
-        const card = lookup.in(book);
-        requireOrderOpen(book, orderId);
-        card.requireHolder(input.holderId);
-        const before = heldBefore(book, card, input);
-        if (before !== undefined) {
-          requireSameAmount(before, amount);
-          return accept(viewHold(before, before.balanceAfterMinor));
-        }
-        if (paidBefore(book, card, input) !== undefined) {
-          throw new RedemptionConflict('The card has paid for this order and purpose already.');
-        }
-        const due = amount?.(card.currency) ?? amountDue(card, orderTotal, book.now);
-        const expiresAt = new Date(book.now.getTime() + expiresInSeconds * 1000);
-        const moment = { now: book.now, newId: ids };
-        const held = card.hold({ id, orderId, purpose, amount: due }, expiresAt, moment);
-        const made = changedHold(held, id);
-        return accept(viewHold(made, made.balanceAfterMinor), { cards: [held] });
-      });
+      const keys = { ...lookup.keys, orderIds: [orderId] };
+      const committed = await cards.update(commandContext(call), keys, (book) =>
+        lookup.judge(book, (card) => {
+          requireOrderOpen(book, orderId);
+          card.requireHolder(input.holderId);
+          const before = heldBefore(book, card, input);
+          if (before !== undefined) {
+            requireSameAmount(before, amount);
+            return accept(viewHold(before, before.balanceAfterMinor));
+          }
+          if (paidBefore(book, card, input) !== undefined) {
+            throw new RedemptionConflict('The card has paid for this order and purpose already.');
+          }
+          const due = amount?.(card.currency) ?? amountDue(card, orderTotal, book.now);
+          const expiresAt = new Date(book.now.getTime() + expiresInSeconds * 1000);
+          const moment = { now: book.now, newId: ids };
+          const held = card.hold({ id, orderId, purpose, amount: due }, expiresAt, moment);
+          const made = changedHold(held, id);
+          return accept(viewHold(made, made.balanceAfterMinor), { cards: [held] });
+        }),
+      );
       return reply(committed);
     });
 }

@@ -18,7 +18,9 @@ const dateOf = (instant: string | undefined): Date | undefined =>
   instant === undefined ? undefined : new Date(instant);
 
 function viewLiability({ currency, outstandingMinor, cards, movementsMinor }: Liability) {
-  const movements = Object.entries(movementsMinor).map(([type, minor]) => [type, decimalText(minor, currency)] as const);
+  const movements = Object.entries(movementsMinor).map(
+    ([type, minor]) => [type, decimalText(minor, currency)] as const,
+  );
   return {
     currency,
     outstanding: decimalText(outstandingMinor, currency),

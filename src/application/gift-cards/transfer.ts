@@ -25,18 +25,21 @@ export function transfer({ cards, ids, ...ports }: Ports): Handler<Transfer> {
         codes: [...source.keys.codes, ...target.keys.codes],
       };
       const transferId = ids();
-      const committed = await cards.update(commandContext(call), keys, (book) => {
-        const moment = { now: book.now, newId: ids };
-        const [payer, payee] = [source.in(book), target.in(book)];
-        requireMayTransfer(payer, payee, input, call);
-        const amount = amountIn(payer.currency);
-        // The payer is judged before the two are compared: only who could spend from it learns more about it.
-        const from = payer.transferOut(transferId, payee.id, amount, moment);
-        if (payer.id === payee.id) throw new TransferToSameCard('A card cannot be transferred to itself.');
-        const to = payee.transferIn(transferId, payer, amount, input.acceptEarlierExpiry, moment);
-        const balances = { fromBalance: from.balance.toJSON(), toBalance: to.balance.toJSON() };
-        return accept({ transferId, amount: amount.toJSON(), ...balances }, { cards: [from, to] });
-      });
+      const committed = await cards.update(commandContext(call), keys, (book) =>
+        source.judge(book, (payer) =>
+          target.judge(book, (payee) => {
+            const moment = { now: book.now, newId: ids };
+            requireMayTransfer(payer, payee, input, call);
+            const amount = amountIn(payer.currency);
+            // The payer is judged before the two are compared: only who could spend from it learns more about it.
+            const from = payer.transferOut(transferId, payee.id, amount, moment);
+            if (payer.id === payee.id) throw new TransferToSameCard('A card cannot be transferred to itself.');
+            const to = payee.transferIn(transferId, payer, amount, input.acceptEarlierExpiry, moment);
+            const balances = { fromBalance: from.balance.toJSON(), toBalance: to.balance.toJSON() };
+            return accept({ transferId, amount: amount.toJSON(), ...balances }, { cards: [from, to] });
+          }),
+        ),
+      );
       return reply(committed);
     });
 }

@@ -66,6 +66,15 @@ export const ingestCases: readonly EventLogCase[] = [
     },
   },
   {
+    title: 'counts the events of a source without gap or repetition, however many calls bring them at once',
+    async run({ log }) {
+      const [tenant, source] = [unique('count'), '/source'];
+      const calls = Array.from({ length: 30 }, (_, index) => log.ingest([foreign(source, `${index}`)], by(tenant)));
+      for (const { accepted } of await Promise.all(calls)) assert.deepEqual(accepted, [true]);
+      assert.equal((await idsIn(log, tenant, source)).length, 30);
+    },
+  },
+  {
     title: 'keeps sources and tenants apart',
     async run({ log }) {
       const [tenant, other] = [unique('apart'), unique('apart')];

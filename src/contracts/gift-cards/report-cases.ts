@@ -131,6 +131,21 @@ export const reportCases: readonly GiftCardCase[] = [
     },
   },
   {
+    title: 'counts a movement at the instant at which one period ends and the next begins to the next',
+    async run(site) {
+      const scenario = new Scenario(site);
+      const cardId = await scenario.issue();
+      await scenario.passTime(5);
+      await scenario.redeem(cardId, 'order', 1_000n);
+      const [, redeemed] = await scenario.journal(cardId);
+      const at = present(redeemed).createdAt;
+      const [until] = await site.reader.liability(scenario.tenant, undefined, at);
+      const [since] = await site.reader.liability(scenario.tenant, at, undefined);
+      assert.deepEqual([until?.outstandingMinor, until?.movementsMinor], [10_000n, { creation: 10_000n }]);
+      assert.deepEqual([since?.outstandingMinor, since?.movementsMinor], [9_000n, { redemption: 1_000n }]);
+    },
+  },
+  {
     title: 'finds nothing wrong after every kind of movement, and counts cards, entries and sums',
     async run(site) {
       const scenario = new Scenario(site);

@@ -28,12 +28,11 @@ export function requireCurrency(state: GiftCardSnapshot, amount: Money): void {
  * unless the card can pay this amount now.
  */
 export function requireFunds(state: GiftCardSnapshot, amount: Money, now: Date): void {
+  const available = availableMinor(state, now);
+  // Told in one case, worked out in all: the time of a refusal must not tell its reason.
+  const details = { available: decimal(state, available), currency: state.currency };
   requireUsable(state, now);
   requireCurrency(state, amount);
-  const available = availableMinor(state, now);
   if (available === 0n) throw new errors.AlreadyRedeemed('The card has nothing left.');
-  if (amount.minor > available) {
-    const details = { available: decimal(state, available), currency: state.currency };
-    throw new errors.InsufficientBalance('The card has less than that.', details);
-  }
+  if (amount.minor > available) throw new errors.InsufficientBalance('The card has less than that.', details);
 }

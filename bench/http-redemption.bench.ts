@@ -143,6 +143,7 @@ export async function benchHttpRedemption({
 } = {}): Promise<HttpRedemptionResult> {
   const site = await openGiftCards(CARDS, { RATE_LIMIT_PER_MINUTE: '10000000' });
   const pool = new pg.Pool({ connectionString: site.applicationUrl, max: 16 });
+  pool.on('error', (error) => console.error(error));
   const load = fork(new URL('./http-load.ts', import.meta.url));
   const servers = [await serve(handWritten(site, pool)), await serve(portolan(site))] as const;
   try {

@@ -1,6 +1,9 @@
+import { access } from 'node:fs/promises';
 import type { Logger } from '../application/shared/logger.ts';
+import { layoutOf } from '../infrastructure/embedded-postgres/cluster.ts';
+import { EmbeddedPostgresError } from '../infrastructure/embedded-postgres/embedded-postgres-error.ts';
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../infrastructure/embedded-postgres/embedded-postgres.ts';
-import { ConfigurationError, type Config } from './config.ts';
+import { ConfigurationError, loadConfig, type Config, type Environment } from './config.ts';
 import type { Resources } from './resources.ts';
 import type { DatabaseUrls } from './tokens.ts';
 
@@ -14,18 +17,49 @@ export async function openDatabase(config: Config, logger: Logger, resources: Re
   return resources.own('embedded PostgreSQL', server, () => server.stop());
 }
 
+/** What is needed to work on the database alone. */
+export type DatabaseSettings = Pick<Config, 'databaseOwnerUrl' | 'dataFolder'>;
+
 /**
- * Works on the database as its owner: the one that the configuration names, the embedded one of a server that runs,
- * or else the embedded one, started for as long as the work takes.
+ * The settings of the database and no others: work on it has to be possible where secrets of the service are not
+ * known. Throws `ConfigurationError`.
  */
-export async function withOwnerUrl<T>(config: Config, work: (ownerUrl: string) => Promise<T>): Promise<T> {
-  if (config.databaseOwnerUrl !== undefined) return work(config.databaseOwnerUrl);
-  const running = await findEmbeddedPostgres(config.dataFolder);
+export function databaseSettings(environment: Environment): DatabaseSettings {
+  const { DATABASE_URL, DATABASE_OWNER_URL, DATA_FOLDER, NODE_ENV } = environment;
+  if (NODE_ENV === 'production' && !DATABASE_URL && !DATABASE_OWNER_URL) {
+    throw new ConfigurationError(['DATABASE_URL or DATABASE_OWNER_URL is required with NODE_ENV=production']);
+  }
+  // The owner's address alone is enough here.
+  return loadConfig({ DATABASE_URL: DATABASE_URL || DATABASE_OWNER_URL, DATABASE_OWNER_URL, DATA_FOLDER });
+}
+
+/**
+ * Works on the database as its owner: the one that the settings name, the embedded one of a server that runs, or else
+ * the embedded one, started for as long as the work takes. Where there is none yet, one is made only if `create` says
+ * so. Throws `EmbeddedPostgresError`.
+ */
+export async function withOwnerUrl<T>(
+  { databaseOwnerUrl, dataFolder }: DatabaseSettings,
+  { create }: { readonly create: boolean },
+  work: (ownerUrl: string) => Promise<T>,
+): Promise<T> {
+  if (databaseOwnerUrl !== undefined) return work(databaseOwnerUrl);
+  const running = await findEmbeddedPostgres(dataFolder);
   if (running !== undefined) return work(running.ownerUrl);
-  const server = await startEmbeddedPostgres({ dataFolder: config.dataFolder });
+  if (!create && !(await exists(layoutOf(dataFolder).clusterFolder))) {
+    throw new EmbeddedPostgresError(`There is no database in ${dataFolder}: set DATA_FOLDER or DATABASE_URL`);
+  }
+  const server = await startEmbeddedPostgres({ dataFolder });
   try {
     return await work(server.ownerUrl);
   } finally {
     await server.stop();
   }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

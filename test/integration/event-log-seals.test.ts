@@ -83,7 +83,7 @@ describe('Seals over the event log', () => {
     causation_id: `''`,
     trace_parent: `'x'`,
     occurred_at: `occurred_at + interval '1 microsecond'`,
-    payload: `payload || '{"number": 7.0}'`,
+    payload: `(payload::jsonb || '{"number": 7.0}')::json`,
   };
 
   for (const [column, value] of Object.entries(columns)) {

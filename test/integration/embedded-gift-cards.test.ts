@@ -1,0 +1,124 @@
+import { expect } from 'chai';
+import { after, before, describe, it } from 'mocha';
+import pg from 'pg';
+import type { Mail } from '../../src/application/shared/mailer.ts';
+import { postgresGiftCards, type PostgresGiftCardService } from '../../src/composition/postgres-gift-cards.ts';
+import { giftCardRepositoryContract } from '../../src/contracts/gift-cards/gift-card-repository-contract.ts';
+import type { GiftCardSite } from '../../src/contracts/gift-cards/gift-card-site.ts';
+import { InsufficientBalance } from '../../src/domain/gift-cards/errors.ts';
+import { PostgresEventLog } from '../../src/infrastructure/postgres/event-log.ts';
+import { migrate } from '../../src/infrastructure/postgres/migrate.ts';
+import { testDatabase } from '../support/postgres.ts';
+
+const PEPPERS = `1:${'5eed'.repeat(11)}`;
+const usd = (amount: string) => ({ amount, currency: 'USD' });
+
+/** A pool as anybody has one: no pipeline mode, no settings, the owner's role. */
+interface Embedder {
+  readonly pool: pg.Pool;
+  readonly giftCards: PostgresGiftCardService;
+  readonly mails: Mail[];
+  readonly faults: unknown[];
+  close(): Promise<void>;
+}
+
+async function embedder(): Promise<Embedder> {
+  const database = await testDatabase();
+  await migrate(database.ownerUrl);
+  const pool = new pg.Pool({ connectionString: database.ownerUrl });
+  const mails: Mail[] = [];
+  const faults: unknown[] = [];
+  const onFault = (error: unknown): void => void faults.push(error);
+  const mailer = { send: async (mail: Mail): Promise<void> => void mails.push(mail) };
+  const giftCards = postgresGiftCards({ pool, peppers: PEPPERS, mailer, onFault });
+  let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await giftCards.close();
+    await pool.end();
+    await database.close();
+  };
+  return { pool, giftCards, mails, faults, close: () => (closed ??= close()) };
+}
+
+async function siteOf(): Promise<GiftCardSite> {
+  const { pool, giftCards, faults, close } = await embedder();
+  const { cards, reader, bulk, eraser } = giftCards.ports;
+  const log = new PostgresEventLog({ pool, onError: (error) => faults.push(error) });
+  return {
+    ...{ repository: cards, reader, bulkIssuer: bulk, eraser, log },
+    async transaction(work) {
+      const client = await pool.connect();
+      try {
+        await client.query('BEGIN');
+        await work(client);
+        await client.query('COMMIT');
+      } catch (error) {
+        await client.query('ROLLBACK');
+        throw error;
+      } finally {
+        client.release();
+      }
+    },
+    async close() {
+      await log.close();
+      await close();
+    },
+  };
+}
+
+giftCardRepositoryContract({ describe, it, before, after }, "a caller's own pool", siteOf);
+
+describe("gift cards on a caller's own pool", () => {
+  let own: Embedder;
+  before(async () => void (own = await embedder()));
+  after(async () => own?.close());
+
+  it('asks a connection for one thing at a time, also when many call', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const { GiftCard } = own.giftCards.client();
+    const { id } = await GiftCard.create({ amount: usd('50.00'), purchaserId: 'anna' });
+    const reloads = Array.from({ length: 50 }, (_, n) =>
+      GiftCard.reload({ cardId: id, amount: { amount: '1.00', currency: 'USD' }, reloadId: `reload-${n}` }),
+    );
+    await Promise.all(reloads);
+    expect((await GiftCard.getCard({ cardId: id })).currentBalance).to.deep.equal(usd('100.00'));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', onWarning);
+    expect(warnings).to.deep.equal([]);
+  });
+
+  it('joins a transaction, and is undone with it', async () => {
+    const { GiftCard } = own.giftCards.client();
+    const { code = '' } = await GiftCard.create({ amount: usd('50.00'), purchaserId: 'anna' });
+    const client = await own.pool.connect();
+    await client.query('BEGIN');
+    const paid = await GiftCard.redeem({ code, orderId: 'undone' }, { unit: client });
+    expect(paid.remainingBalance).to.deep.equal(usd('0.00'));
+    await client.query('ROLLBACK');
+    client.release();
+    expect((await GiftCard.checkBalance({ code })).currentBalance).to.deep.equal(usd('50.00'));
+  });
+
+  it('tells the program itself why a card is refused', async () => {
+    const { GiftCard } = own.giftCards.client();
+    const { code = '' } = await GiftCard.create({ amount: usd('50.00'), purchaserId: 'anna' });
+    const refusal = await GiftCard.redeem({ code, orderId: '1', amount: usd('50.01') }).catch(
+      (error: unknown) => error,
+    );
+    expect(refusal).to.be.instanceOf(InsufficientBalance);
+  });
+
+  it('delivers codes by the mailer that it was given, once there is somebody at work', async () => {
+    const { GiftCard } = own.giftCards.client();
+    const recipient = { recipientEmail: 'friend@example.com', deliver: 'email' } as const;
+    await GiftCard.create({ amount: usd('20.00'), purchaserId: 'anna', ...recipient });
+    expect(own.mails).to.deep.equal([]);
+    await own.giftCards.work();
+    while (own.mails.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(own.mails).to.have.lengthOf(1);
+    expect(own.mails[0]).to.include({ to: 'friend@example.com' });
+    expect(own.faults).to.deep.equal([]);
+  });
+});

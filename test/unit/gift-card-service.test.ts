@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import { describe, it } from 'mocha';
+import type { Principal } from '../../src/application/shared/call.ts';
+import { PermissionDenied, RateLimited } from '../../src/application/shared/errors.ts';
+import { MailUnavailable } from '../../src/application/shared/mailer.ts';
+import { giftCardService, type GiftCardServiceOptions } from '../../src/composition/gift-card-service.ts';
+import { InvalidCode } from '../../src/domain/gift-cards/errors.ts';
+import { MemoryEventLog } from '../../src/infrastructure/memory/memory-event-log.ts';
+import { memoryGiftCards } from '../../src/infrastructure/memory/memory-gift-cards.ts';
+
+const PEPPERS = `1:${'5eed'.repeat(11)}`;
+const UNKNOWN_CODE = 'GIFT-0000-0000-0000-0000';
+
+const service = (options: Partial<GiftCardServiceOptions> = {}) =>
+  giftCardService(memoryGiftCards({ append: new MemoryEventLog().append }), { peppers: PEPPERS, ...options });
+
+const user = (...permissions: readonly string[]): Principal => ({
+  ...{ id: 'user:1', kind: 'user', tenant: 'default', permissions: new Set(permissions) },
+});
+
+async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => expect.fail('it succeeded'),
+    (error: unknown) => error,
+  );
+}
+
+describe('gift cards inside of another program', () => {
+  it('let the program itself do everything, in the currency of the card if it names none', async () => {
+    const { GiftCard } = service().client();
+    const { code = '' } = await GiftCard.create({ amount: { amount: '50.00', currency: 'EUR' }, purchaserId: '1' });
+    const paid = await GiftCard.redeem({ code, orderId: '1', amount: { amount: '20.00' } });
+    expect(paid.remainingBalance).to.deep.equal({ amount: '30.00', currency: 'EUR' });
+  });
+
+  it('let others do what they may', async () => {
+    const { GiftCard } = service().client(user('gift-cards:check-balance'));
+    const input = { amount: { amount: '50.00', currency: 'EUR' }, purchaserId: '1' };
+    expect(await failureOf(GiftCard.create(input))).to.be.instanceOf(PermissionDenied);
+  });
+
+  it('slow down a principal that tries codes, but not the program, which speaks for many', async () => {
+    const giftCards = service();
+    const attempts = async (principal?: Principal): Promise<readonly unknown[]> => {
+      const { GiftCard } = giftCards.client(principal);
+      const failures: unknown[] = [];
+      for (let n = 0; n < 21; n += 1) failures.push(await failureOf(GiftCard.checkBalance({ code: UNKNOWN_CODE })));
+      return failures;
+    };
+    expect((await attempts()).at(-1)).to.be.instanceOf(InvalidCode);
+    expect((await attempts(user('*'))).at(-1)).to.be.instanceOf(RateLimited);
+  });
+
+  it('fail to send mail where no mailer was given', async () => {
+    const mail = { to: 'a@example.com', subject: 's', text: 't' };
+    expect(await failureOf(service().ports.mailer.send(mail))).to.be.instanceOf(MailUnavailable);
+  });
+
+  it('take peppers as text or ready, and refuse unusable ones without telling them', () => {
+    const pepper = { id: '1', secret: new Uint8Array(Buffer.from('5eed'.repeat(11), 'base64')) };
+    const [keys] = [service().ports.vault.keysOf('BODY')];
+    expect(service({ peppers: [pepper] }).ports.vault.keysOf('BODY')).to.deep.equal(keys);
+    expect(() => service({ peppers: 'secret' })).to.throw(TypeError, /^(?!.*secret).*id:base64/);
+    expect(() => service({ peppers: '' })).to.throw(TypeError);
+    expect(() => service({ peppers: [] })).to.throw(TypeError);
+  });
+});

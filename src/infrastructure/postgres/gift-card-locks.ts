@@ -22,8 +22,8 @@ interface CardLock {
   readonly locked: boolean;
 }
 
-/** The same code always meets the same decoy, as it would always meet the same card. */
-const decoyOf = (codeKeys: string): string => `00000000-0000-4000-8000-0000000000${codeKeys.slice(0, 2)}`;
+/** The row that is read where nobody has a code: always the same for the same code, as its card would be. */
+export const decoyOf = (codeKeys: string): string => `00000000-0000-4000-8000-0000000000${codeKeys.slice(0, 2)}`;
 
 const viaCode = (keys: readonly string[]): string => keys.join(',');
 

@@ -12,6 +12,7 @@ import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { JournalEntry } from '../../domain/gift-cards/journal.ts';
 import type { Batch, Delivery, Recipient, RefundLeg } from '../../domain/gift-cards/records.ts';
 import { ENTRY_JSON, entryOf, type EntryRow } from './gift-card-entries.ts';
+import { decoyOf } from './gift-card-locks.ts';
 import { liability, reconcile } from './gift-card-reports.ts';
 import {
   BATCH_JSON,
@@ -51,9 +52,13 @@ export class PostgresGiftCardReader implements GiftCardReader {
   }
 
   async find(tenant: string, by: { cardId: string } | { code: CodeKeys }): Promise<GiftCard | undefined> {
-    const [column, keys] = 'cardId' in by ? ['id', [by.cardId]] : ['code_index', by.code];
-    const [found] = await this.#cards(`c.${column} = ANY($2::uuid[]) AND c.tenant = $1 LIMIT 1`, [tenant, keys]);
-    return found?.card;
+    if ('cardId' in by) return (await this.#cards('c.id = $2 AND c.tenant = $1', [tenant, by.cardId]))[0]?.card;
+    // A code that nobody has reads a decoy: the same work.
+    const [found] = await this.#cards(
+      `c.id = coalesce((SELECT id FROM gift_cards.cards WHERE code_index = ANY($2::uuid[]) AND tenant = $1 LIMIT 1), $3)`,
+      [tenant, by.code, decoyOf(by.code.join(','))],
+    );
+    return found?.tenant === tenant ? found.card : undefined;
   }
 
   async list(tenant: string, filter: CardFilter, page: Page): Promise<Paged<GiftCard>> {
@@ -181,7 +186,10 @@ export class PostgresGiftCardReader implements GiftCardReader {
   }
 
   /** Cards with their open holds, and the time of their creation as exactly as it is stored. */
-  async #cards(condition: string, values: unknown[]): Promise<{ card: GiftCard; createdAt: string }[]> {
+  async #cards(
+    condition: string,
+    values: unknown[],
+  ): Promise<{ readonly card: GiftCard; readonly tenant: string; readonly createdAt: string }[]> {
     const query = queryOf({
       text: `SELECT ${CARD_COLUMNS} FROM gift_cards.cards c WHERE ${condition}`,
       values,
@@ -197,7 +205,10 @@ export class PostgresGiftCardReader implements GiftCardReader {
       holds.map(({ hold }) => holdOf(hold)),
       ({ cardId }) => cardId,
     );
-    return rows.map((cells) => ({ card: cardOf(cells, openHolds.get(cells[0]) ?? []), createdAt: cells[19] }));
+    return rows.map((cells) => {
+      const [id, tenant] = cells;
+      return { card: cardOf(cells, openHolds.get(id) ?? []), tenant, createdAt: cells[19] };
+    });
   }
 
   async #delivery(condition: string, values: readonly unknown[]): Promise<Delivery | undefined> {

@@ -20,26 +20,34 @@ export function flagsOf(word: string, definition: OperationDefinition): readonly
     const schema = resolve(property, root);
     const secret = property['x-secret'] === true || schema['x-secret'] === true;
     const required = object.required?.includes(field) === true;
-    const option = secret ? askOption(field, schema) : valueOption(field, property, schema, root);
+    const option = secret ? askOption(field, schema, required) : valueOption(field, property, required, root);
     return { field, option, secret, required };
   });
 }
 
-function askOption(field: string, { description }: JsonSchema): Option {
-  const what = typeof description === 'string' ? ` (${description})` : '';
+function askOption(field: string, { description }: JsonSchema, required: boolean): Option {
+  const notes = [description, required && 'asked for in any case'].filter((note) => typeof note === 'string');
+  const what = notes.length === 0 ? '' : ` (${notes.join('; ')})`;
   return new Option(`--ask-${kebab(field)}`, `read ${field} from standard input or a prompt${what}`);
 }
 
-function valueOption(field: string, property: JsonSchema, schema: JsonSchema, root: JsonSchema): Option {
+function valueOption(field: string, property: JsonSchema, required: boolean, root: JsonSchema): Option {
+  const schema = resolve(property, root);
   const kinds = kindsOf(schema, root);
-  const notes = [property['description'] ?? schema['description'], choices(schema)].filter(
-    (note) => typeof note === 'string',
-  );
+  const fallback = property['default'] ?? schema['default'];
+  const notes = [
+    property['description'] ?? schema['description'],
+    choices(schema),
+    kinds.has('array') && 'may be repeated',
+    required && 'required',
+    fallback !== undefined && `default: ${typeof fallback === 'string' ? fallback : JSON.stringify(fallback)}`,
+  ].filter((note) => typeof note === 'string');
   if (kinds.has('boolean')) return new Option(`--${kebab(field)}`, notes.join('; '));
-  const option = new Option(`--${kebab(field)} <${placeholder(kinds, schema)}>`, notes.join('; '));
+  const items = kinds.has('array') ? resolve(schema.items ?? {}, root) : schema;
+  const itemKinds = kindsOf(items, root);
+  const option = new Option(`--${kebab(field)} <${placeholder(items, itemKinds, root)}>`, notes.join('; '));
   if (!kinds.has('array')) return option.argParser((text) => read(text, kinds));
-  const items = kindsOf(resolve(schema.items ?? {}, root), root);
-  return option.argParser((text, earlier: unknown[] = []) => [...earlier, read(text, items)]);
+  return option.argParser((text, earlier: unknown[] = []) => [...earlier, read(text, itemKinds)]);
 }
 
 function choices(schema: JsonSchema): string | undefined {
@@ -55,10 +63,14 @@ function kindsOf(schema: JsonSchema, root: JsonSchema): ReadonlySet<string> {
 const isMoney = ({ properties = {} }: JsonSchema): boolean =>
   Object.keys(properties).sort().join() === 'amount,currency';
 
-function placeholder(kinds: ReadonlySet<string>, schema: JsonSchema): string {
+function placeholder(schema: JsonSchema, kinds: ReadonlySet<string>, root: JsonSchema): string {
   if (kinds.has('money')) return '"25.00 USD"';
   if (kinds.has('object') || kinds.has('json')) return 'json';
-  return schema['format'] === 'date-time' ? 'time' : [...kinds].filter((kind) => kind !== 'null').join('|');
+  const options = schema.anyOf?.map((option) => resolve(option, root)) ?? [schema];
+  const words = options.map(({ type, format }) =>
+    format === 'date-time' ? 'time' : format === 'uuid' || format === 'email' ? format : String(type),
+  );
+  return [...new Set(words)].join('|');
 }
 
 function read(text: string, kinds: ReadonlySet<string>): unknown {

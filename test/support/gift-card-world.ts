@@ -129,7 +129,9 @@ export class GiftCardWorld {
   async reply<V extends Verb>(verb: V, input: Input<V>, caller: Caller = {}): Promise<Reply<OutputOf<Operations[V]>>> {
     const reply = (await this.#operation(verb).invoke(input, this.#call(caller))) as Reply<OutputOf<Operations[V]>>;
     expect(giftCards.operations[verb].output.parse(reply.data), 'the contract').to.deep.equal(reply.data);
-    for (const [code] of JSON.stringify(reply.data).matchAll(/[A-Z0-9]+(-[0-9A-Z]{4}){4}/g)) this.codes.add(code);
+    // Bounded on both sides, or the digits of an identifier would pass for a code now and then.
+    const written = /(?<![0-9A-Za-z-])[A-Z0-9]+(-[0-9A-Z]{4}){4}(?![0-9A-Za-z-])/g;
+    for (const [code] of JSON.stringify(reply.data).matchAll(written)) this.codes.add(code);
     return reply;
   }
 

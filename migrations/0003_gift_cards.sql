@@ -145,6 +145,10 @@ CREATE TABLE gift_cards.recipients (
   message         text
 );
 CREATE INDEX recipients_email ON gift_cards.recipients (tenant, lower(recipient_email));
+-- ANALYZE would copy addresses and messages into the planner's statistics, where they outlive their erasure.
+ALTER TABLE gift_cards.recipients
+  ALTER COLUMN recipient_email SET STATISTICS 0, ALTER COLUMN message SET STATISTICS 0;
+ALTER INDEX gift_cards.recipients_email ALTER COLUMN 2 SET STATISTICS 0;
 
 CREATE TABLE gift_cards.deliveries (
   id           uuid        PRIMARY KEY,

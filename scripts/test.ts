@@ -27,6 +27,8 @@ const ROOT = resolve(import.meta.dirname, '..');
 const COVERAGE = join(ROOT, 'coverage');
 const V8_COVERAGE = join(COVERAGE, 'v8');
 const AT_A_TIME = 2;
+/** A step that takes longer hangs. */
+const LIMIT_MS = 15 * 60_000;
 
 const tool = (path: string, ...args: readonly string[]): readonly string[] => [
   join(ROOT, 'node_modules', path),
@@ -78,6 +80,7 @@ async function run(step: Step): Promise<Outcome> {
     cwd: ROOT,
     env: { ...process.env, ...step.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LIMIT_MS,
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -90,13 +93,13 @@ async function run(step: Step): Promise<Outcome> {
 
 /** A run that failed without saying which test counts as one that failed. */
 function tallyOf({ tally }: Step, exitCode: number): Tally {
-  const own: Tally = { passed: exitCode === 0 ? 1 : 0, failed: exitCode === 0 ? 0 : 1, skipped: [] };
+  const own: Tally = { passed: exitCode === 0 ? 1 : 0, failed: exitCode === 0 ? 0 : 1, skipped: [], slowest: [] };
   if (tally === undefined) return own;
   const written = readIfThere(tally);
-  if (written === undefined) return { passed: 0, failed: 1, skipped: [] };
-  const { passed, failed, skipped } = JSON.parse(written) as Tally;
-  if (passed + failed === 0) return { passed, failed: 1, skipped };
-  return { passed, failed: Math.max(failed, own.failed), skipped };
+  if (written === undefined) return { ...own, passed: 0, failed: 1 };
+  const tallied = JSON.parse(written) as Tally;
+  const { passed, failed } = tallied;
+  return { ...tallied, failed: passed + failed === 0 ? 1 : Math.max(failed, own.failed) };
 }
 
 function readIfThere(file: string): string | undefined {
@@ -137,7 +140,10 @@ if (wanted.length === 0) {
 
 if (outcomes.length === 0) throw new Error(`There is no step ${wanted.join(', ')}.`);
 const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + of(outcome), 0);
+const slowest = outcomes.flatMap((outcome) => outcome.slowest).sort((a, b) => b.ms - a.ms);
 const skipped = outcomes.flatMap((outcome) => outcome.skipped);
+console.log('\n  slowest:');
+for (const { title, ms } of slowest.slice(0, 10)) console.log(`    ${(ms / 1000).toFixed(1)} s ${title}`);
 if (skipped.length > 0) console.log(`\n  skipped:\n${skipped.map((title) => `    - ${title}`).join('\n')}`);
 console.log(`\n  ${sum(({ passed }) => passed)} passing (${Math.round((performance.now() - startedAt) / 1000)}s)`);
 console.log(`  ${skipped.length} pending`);

@@ -88,8 +88,8 @@ const storage = {
   }),
   databasePoolMax: setting({
     name: 'DATABASE_POOL_MAX',
-    schema: schemas.wholeNumber(7, 1_000),
-    default: '10',
+    schema: schemas.wholeNumber(16, 1_000),
+    default: '30',
     description: 'Most connections to the database that one process opens, besides the one that it listens on.',
   }),
   dataFolder: setting({

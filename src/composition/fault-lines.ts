@@ -44,23 +44,24 @@ function listenFault(error: unknown, { host, port, metricsPort }: Places): strin
   return `${setting}=${error.port ?? port} with HOST=${host} ${why}`;
 }
 
-const CONNECTION_FAULTS: ReadonlySet<string> = new Set([
-  ...['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT'],
-]);
-
 /** SQLSTATEs and their classes: wrong credentials, unknown database, too many connections, starting or stopping. */
 const REFUSALS = /^(?:28|3D000|53|57P0)/;
 
-/** The database cannot be reached, or refuses the connection. */
+/** The system calls by which a connection is made. */
+const CONNECTING: ReadonlySet<string> = new Set(['connect', 'getaddrinfo']);
+
+/** Says in a line that the database cannot be reached or refuses the connection; undefined for any other error. */
 export function databaseFault(error: unknown): string | undefined {
   if (error instanceof AggregateError) return databaseFault(error.errors[0]);
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
-  if (REFUSALS.test(error.code)) return `The database refuses the connection: ${error.message}`;
-  if (!CONNECTION_FAULTS.has(error.code)) return undefined;
-  return `The database cannot be reached: ${error.message}`;
+  if (isSystemError(error)) {
+    return CONNECTING.has(error.syscall) ? `The database cannot be reached: ${error.message}` : undefined;
+  }
+  const refused = error instanceof Error && 'code' in error && REFUSALS.test(String(error.code));
+  return refused ? `The database refuses the connection: ${error.message}` : undefined;
 }
 
 interface SystemError {
+  readonly message: string;
   readonly code: string;
   readonly syscall: string;
   readonly port?: number;

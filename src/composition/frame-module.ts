@@ -52,7 +52,7 @@ export function bindFrame(wiring: Wiring): void {
     },
   );
   wiring.single(tokens.RATE_LIMITS, [tokens.COUNTERS, tokens.CONFIG], (counters, { rateLimitPerMinute }) => {
-    const max = rateLimitPerMinute ?? NO_LIMIT;
+    const max = rateLimitPerMinute === 0 ? NO_LIMIT : rateLimitPerMinute;
     const caller = { max: Math.min(NO_LIMIT, max * OPERATIONS_AT_ONCE) };
     return createRateLimits({ counters, now: Date.now, defaults: { operation: { max }, caller } });
   });

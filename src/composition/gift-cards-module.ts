@@ -84,7 +84,7 @@ export function policyOf(config: Config): GiftCardPolicy {
   const [length = DEFAULT_CODE_FORMAT.length] = config.giftCardCodeLengths;
   const days = config.giftCardExpiryDays;
   return {
-    expiry: (now) => (days === null ? null : new Date(now.getTime() + days * DAY_MS)),
+    expiry: (now) => (days === 0 ? null : new Date(now.getTime() + days * DAY_MS)),
     expiryAccount: config.giftCardExpiryAccount,
     cancelMarkSeconds: config.giftCardCancelMarkHours * 3600,
     codeFormat: { prefix: config.giftCardCodePrefix, length },

@@ -89,6 +89,24 @@ describe('An exclusive consumer in PostgreSQL', () => {
     expect((await database.log.deadEvents(10, name))[0]).to.include({ eventId: given[0]?.eventId, attempts: 3 });
   });
 
+  it('counts a handler whose effect the commit refuses', async () => {
+    const [tenant, name] = [unique('deferred'), unique('c')];
+    await owner.query(`CREATE TABLE public.late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED);
+      GRANT INSERT ON public.late TO portolan_app`);
+    const given = streamOf(tenant, 3);
+    await database.append(given);
+    const handle = async (_event: LoggedEvent, { unit }: ConsumerEffect): Promise<void> => {
+      await (unit as ClientBase).query('INSERT INTO public.late VALUES (1)');
+    };
+    const reader = database.log.exclusive({ name, filter: { tenant }, handle, maxAttempts: 3 });
+    await closing([reader], () =>
+      until('two are dead', async () => (await database.log.deadEvents(10, name)).length === 2),
+    );
+    const dead = await database.log.deadEvents(10, name);
+    expect(idsOf(dead)).to.deep.equal(idsOf(given.slice(1)));
+    expect(dead.map(({ attempts }) => attempts)).to.deep.equal([3, 3]);
+  });
+
   it('handles nothing twice when its checkpoint is set back by hand', async () => {
     const [tenant, name] = [unique('back'), unique('c')];
     const seen: string[] = [];

@@ -78,14 +78,14 @@ describe('Wake-ups of readers', () => {
     const beganAt = performance.now();
     let lastAt = beganAt;
     while (lastAt - beganAt < 300) {
+      lastAt = performance.now();
       wakeup.committed();
       calls += 1;
       await new Promise((resolve) => setImmediate(resolve));
-      lastAt = performance.now();
     }
     await until('the last notification comes', () => (receivedAt.at(-1) ?? 0) > lastAt);
     await listener.end();
-    expect(calls).to.be.greaterThan(1_000);
+    expect(calls).to.be.greaterThan(2 * receivedAt.length);
     // One in 10 ms, give or take a timer that fires early.
     expect(receivedAt.length).to.be.within(5, ((receivedAt.at(-1) ?? 0) - beganAt) / 9 + 2);
   });

@@ -2,13 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import { refusalOf, Scenario, usd } from '../../src/contracts/gift-cards/scenario.ts';
-import {
-  instancesSite,
-  percentile,
-  scenarioOf,
-  transfer,
-  type InstancesSite,
-} from '../support/chaos-instances.ts';
+import { instancesSite, percentile, scenarioOf, transfer, type InstancesSite } from '../support/chaos-instances.ts';
 
 const LOCKED_MS = 2_000;
 /** As many connections as a server has by default: one lane for all that waits. */

@@ -94,8 +94,11 @@ async function expectWhatWasAnswered(client: pg.Client, ledger: Ledger): Promise
   await expectSame(client, 'refunds', ledger.refunds, entries('refund', `metadata ->> 'refundId'`));
   await expectSame(client, 'transfers out', ledger.transfers, entries('transfer_out', 'reference_id'));
   await expectSame(client, 'transfers in', ledger.transfers, entries('transfer_in', 'reference_id'));
-  const reloads = await one(client, `SELECT count(*), coalesce(sum(amount), 0) AS sum
-    FROM gift_cards.transactions WHERE transaction_type = 'reload'`);
+  const reloads = await one(
+    client,
+    `SELECT count(*), coalesce(sum(amount), 0) AS sum
+    FROM gift_cards.transactions WHERE transaction_type = 'reload'`,
+  );
   const { count, sumMinor } = ledger.reloads;
   expect(reloads, 'reloads').to.deep.equal({ count: `${count}`, sum: `${sumMinor}` });
   const receipts = await one(client, 'SELECT count(*) FROM portolan.receipts');
@@ -119,7 +122,9 @@ async function expectSame(
 }
 
 async function expectSoundLog(client: pg.Client, ledger: Ledger): Promise<void> {
-  const events = await one(client, `SELECT
+  const events = await one(
+    client,
+    `SELECT
       count(*) FILTER (WHERE type IN ('gift_card.redeemed', 'gift_card.captured')) AS paid,
       count(*) FILTER (WHERE type = 'gift_card.captured') AS captured,
       count(*) FILTER (WHERE type = 'gift_card.refunded') AS refunded,
@@ -128,7 +133,8 @@ async function expectSoundLog(client: pg.Client, ledger: Ledger): Promise<void> 
       count(*) FILTER (WHERE type = 'gift_card.reloaded') AS reloaded,
       count(*) FILTER (WHERE type = 'gift_card.transferred') AS transferred,
       count(DISTINCT event_id) - count(*) AS doublets
-    FROM portolan.events`);
+    FROM portolan.events`,
+  );
   const ended = [...ledger.endedHolds.values()];
   const captured = ended.filter((how) => how === 'captured').length;
   expect(events, 'events').to.deep.equal({
@@ -150,9 +156,10 @@ async function expectConsumersAtHead(client: pg.Client): Promise<void> {
     ({ rows } = await client.query(sql));
   }
   expect(rows, 'consumers behind the log').to.deep.equal([]);
-  expect((await client.query('SELECT consumer, error_code FROM portolan.dead_events')).rows, 'dead events').to.deep.equal(
-    [],
-  );
+  expect(
+    (await client.query('SELECT consumer, error_code FROM portolan.dead_events')).rows,
+    'dead events',
+  ).to.deep.equal([]);
 }
 
 async function one(client: pg.Client, sql: string): Promise<Record<string, unknown>> {

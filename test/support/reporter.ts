@@ -6,7 +6,11 @@ export interface Tally {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: readonly string[];
+  /** What took longest, the slowest first. */
+  readonly slowest: readonly { readonly title: string; readonly ms: number }[];
 }
+
+const SLOWEST = 10;
 
 const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING, EVENT_RUN_END } = Mocha.Runner.constants;
 
@@ -19,17 +23,20 @@ export default class TallyReporter extends Mocha.reporters.Base {
     super(runner, options);
     const { output } = options.reporterOptions as { readonly output: string };
     const skipped: string[] = [];
+    const timed: { readonly title: string; readonly ms: number }[] = [];
     let passed = 0;
     let failed = 0;
     runner.on(EVENT_TEST_PASS, (test) => {
       if (test.title.startsWith('(skipped')) skipped.push(test.fullTitle());
       else passed += 1;
+      timed.push({ title: test.fullTitle(), ms: test.duration ?? 0 });
     });
     runner.on(EVENT_TEST_FAIL, () => void (failed += 1));
     runner.on(EVENT_TEST_PENDING, (test) => void skipped.push(test.fullTitle()));
     runner.on(EVENT_RUN_END, () => {
       this.epilogue();
-      writeFileSync(output, JSON.stringify({ passed, failed, skipped } satisfies Tally));
+      const slowest = timed.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST);
+      writeFileSync(output, JSON.stringify({ passed, failed, skipped, slowest } satisfies Tally));
     });
   }
 }

@@ -1,5 +1,4 @@
-import { DomainError } from '../../domain/shared/domain-error.ts';
-import { ERROR_TABLE } from '../../application/shared/error-table.ts';
+import { errorCodeOf, isDead } from '../../application/shared/event-log-rules.ts';
 import type {
   DeadEvent,
   EventPage,
@@ -10,7 +9,6 @@ import type {
 import { backoffMs, pause } from '../system/pause.ts';
 
 const PAGE = 100;
-const DEFAULT_MAX_ATTEMPTS = 10;
 
 /** What a log remembers of a consumer, whoever acts as it. */
 export interface MemoryConsumerState {
@@ -80,8 +78,7 @@ export class MemoryEventConsumer implements Running {
     for (let attempts = 1; ; attempts += 1) {
       const error = await this.#try(event);
       if (error === undefined) break;
-      const hopeless = error instanceof DomainError && !ERROR_TABLE[error.kind].retry;
-      if (hopeless || attempts >= (this.#consumer.maxAttempts ?? DEFAULT_MAX_ATTEMPTS)) {
+      if (isDead(this.#consumer, attempts, error)) {
         this.#bury(event, error, attempts);
         break;
       }
@@ -113,10 +110,9 @@ export class MemoryEventConsumer implements Running {
   }
 
   #bury({ eventId, position }: LoggedEvent, error: unknown, attempts: number): void {
-    const errorCode = error instanceof DomainError ? error.code : 'unexpected';
     const { name: consumer } = this.#consumer;
     this.#state.dead.set(eventId, {
-      ...{ consumer, eventId, position, errorCode, attempts },
+      ...{ consumer, eventId, position, errorCode: errorCodeOf(error), attempts },
       ...{ diedAt: new Date(), redriving: false },
     });
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { foreignPayload, matches, requireLimit } from '../../application/shared/event-log-rules.ts';
 import { PositionUnavailable } from '../../application/shared/errors.ts';
 import type {
   DeadEvent,
@@ -52,7 +53,7 @@ export class MemoryEventLog implements EventLog, Running {
   }
 
   async read(after: bigint, limit: number, filter: EventFilter = {}): Promise<EventPage> {
-    checkLimit(limit);
+    requireLimit(limit);
     return this.#page(after, limit, filter);
   }
 
@@ -62,7 +63,7 @@ export class MemoryEventLog implements EventLog, Running {
     fromVersion: number,
     limit: number,
   ): Promise<readonly LoggedEvent[]> {
-    checkLimit(limit);
+    requireLimit(limit);
     return this.#events
       .filter((event) => event.tenant === tenant && event.stream === stream && event.streamVersion >= fromVersion)
       .slice(0, limit);
@@ -87,12 +88,10 @@ export class MemoryEventLog implements EventLog, Running {
     const origin = { tenant, actor, correlationId, causationId: null, traceParent, occurredAt: new Date() };
     const rows = events
       .filter((_, index) => accepted[index])
-      .map(({ source, id, type, subject, time, data }) => ({
+      .map((event) => ({
         ...origin,
-        ...{ type, stream: `source:${source}`, streamVersion: this.#nextVersion(tenant, source) },
-        ...{ schemaVersion: 1, eventId: randomUUID() },
-        // JSON leaves out what is undefined, and writes a date as ISO text.
-        payload: { id, source, subject, time, data } as unknown as LoggedEvent['payload'],
+        ...{ type: event.type, stream: `source:${event.source}`, schemaVersion: 1, eventId: randomUUID() },
+        ...{ streamVersion: this.#nextVersion(tenant, event.source), payload: foreignPayload(event) },
       }));
     return { accepted, position: rows.length === 0 ? undefined : this.append(rows) };
   }
@@ -136,7 +135,7 @@ export class MemoryEventLog implements EventLog, Running {
   }
 
   async deadEvents(limit: number, consumer?: string): Promise<readonly DeadEvent[]> {
-    checkLimit(limit);
+    requireLimit(limit);
     return [...this.#consumers]
       .filter(([name]) => consumer === undefined || name === consumer)
       .flatMap(([, { dead }]) => [...dead.values()])
@@ -158,12 +157,11 @@ export class MemoryEventLog implements EventLog, Running {
     await Promise.all([...this.#readers].map((reader) => reader.close()));
   }
 
-  #page(after: bigint, limit: number, { tenant, types }: EventFilter): EventPage {
+  #page(after: bigint, limit: number, filter: EventFilter): EventPage {
     const events: LoggedEvent[] = [];
     for (let index = Number(after); index < this.#events.length; index += 1) {
       const event = this.#events[index];
-      if (event === undefined || (tenant !== undefined && event.tenant !== tenant)) continue;
-      if (types !== undefined && !types.includes(event.type)) continue;
+      if (event === undefined || !matches(event, filter)) continue;
       events.push(event);
       if (events.length === limit) return { events, position: event.position };
     }
@@ -182,9 +180,4 @@ export class MemoryEventLog implements EventLog, Running {
     this.#versions.set(key, version);
     return version;
   }
-}
-
-function checkLimit(limit: number): void {
-  if (Number.isInteger(limit) && limit > 0 && limit <= 10_000) return;
-  throw new RangeError('A limit is a whole number from 1 to 10000.');
 }

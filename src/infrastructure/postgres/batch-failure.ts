@@ -3,8 +3,10 @@ import { DeadlineExceeded, ResourceBusy, ServiceUnavailable } from '../../applic
 import type { DomainError } from '../../domain/shared/domain-error.ts';
 import { isConnectionLost, sqlState } from './statement.ts';
 
-/** Deadlock, serialisation, lock time-out, lost guard: the very same commands may well succeed the next time. */
-const PASSING = new Set(['40P01', '40001', '55P03', 'PT409']);
+/** Deadlock, serialisation, lost guard: the very same command may well succeed the next time. */
+const PASSING = new Set(['40P01', '40001', 'PT409']);
+const LOCK_TIMEOUT = '55P03';
+const TOO_MANY_CONNECTIONS = '53300';
 
 /** The connection was lost after the commit was sent: whether the batch is stored isn't known. */
 export class OutcomeUnknown extends Error {
@@ -13,21 +15,29 @@ export class OutcomeUnknown extends Error {
   }
 }
 
-/** Whether the failure lies in the circumstances rather than in the commands. */
+/** What has kept a command from being carried out so far. */
+export type Hindrance = 'held' | 'out of reach';
+
+/** Whether the failure lies in the circumstances rather than in the command. */
 export function isPassing(error: unknown): boolean {
-  return isOutage(error) || PASSING.has(sqlState(error) ?? '');
+  return PASSING.has(sqlState(error) ?? '');
+}
+
+/** Whether somebody else held a lock for too long. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === LOCK_TIMEOUT;
 }
 
 /** Whether the database was out of reach, so that every command of the batch is innocent. */
 export function isOutage(error: unknown): boolean {
-  return error instanceof OutcomeUnknown || isConnectionLost(error);
+  return error instanceof OutcomeUnknown || isConnectionLost(error) || sqlState(error) === TOO_MANY_CONNECTIONS;
 }
 
-/** What a command is told whose time is over, by its last failure if there was one. */
-export function overdue(lastFailure: unknown): DomainError {
+/** What a command is told whose time is over. */
+export function overdue(hindrance: Hindrance | undefined): DomainError {
   const retry = { retryAfterSeconds: 1 };
-  if (sqlState(lastFailure) === '55P03') return new ResourceBusy('Somebody else holds what this needs.', retry);
-  if (isOutage(lastFailure)) return new ServiceUnavailable('The database does not answer.', retry);
+  if (hindrance === 'held') return new ResourceBusy('Somebody else holds what this needs.', retry);
+  if (hindrance === 'out of reach') return new ServiceUnavailable('The database does not answer.', retry);
   return new DeadlineExceeded('The command was not reached in time.', retry);
 }
 

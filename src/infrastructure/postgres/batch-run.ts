@@ -1,7 +1,7 @@
 import type { CommandContext, Decision, Refused } from '../../domain/shared/decision.ts';
 import { DomainError, type Json } from '../../domain/shared/domain-error.ts';
 import { appendEvents, type EventRow } from './append-events.ts';
-import type { BatchStore } from './batch-store.ts';
+import type { BatchStore, Held } from './batch-store.ts';
 import {
   acceptedOutcome,
   eventRows,
@@ -32,8 +32,8 @@ export interface Frame {
   readonly ending: () => void;
 }
 
-/** What became of a command: an outcome, or the key that kept it from being judged. */
-export type BatchResult = Outcome | { readonly busy: string };
+/** What became of a command: an outcome, or the row that kept it from being judged. */
+export type BatchResult = Outcome | { readonly busy: Held };
 
 /** Everything that a batch's decisions want stored. */
 interface Gathered<Changes> {

@@ -1,10 +1,18 @@
 import type { DomainErrorClass } from '../../domain/shared/domain-error.ts';
 import type { Send, Statement } from './statement.ts';
 
+/** A row that somebody else holds. */
+export interface Held {
+  /** As in `BatchStore.names`. */
+  readonly name: string;
+  /** Waits for it, and locks it. */
+  readonly wait: Statement;
+}
+
 /** What locking one batch of commands brought to light. */
 export interface Locked<Handle> {
-  /** For each command in order: the name of a key that somebody else holds, if there is one. */
-  readonly busy: readonly (string | undefined)[];
+  /** For each command in order: what it needs and somebody else holds, if there is something. */
+  readonly busy: readonly (Held | undefined)[];
   /** Whatever `load` needs to know of it. */
   readonly handle: Handle;
 }
@@ -13,9 +21,15 @@ export interface Locked<Handle> {
 export interface BatchStore<Keys, Book, Changes, Handle> {
   /** Classes by which stored refusals come back to life. */
   readonly errors: readonly DomainErrorClass[];
-  /** Names of what a command locks; commands that share one are never in two batches at once. */
+  /**
+   * Names of what a command locks, as far as that is known before; commands that share one are never in two batches of
+   * the common path at once.
+   */
   names(tenant: string, keys: Keys): readonly string[];
-  /** Locks root rows in order of (type, id). Without `wait`, rows that somebody else holds are left out as busy. */
+  /**
+   * Locks root rows: with `wait` in order of (type, id), so that nobody waits for him who waits for him; without it,
+   * rows that somebody else holds are left out as busy.
+   */
   lock(send: Send, tenant: string, keys: readonly Keys[], wait: boolean): Promise<Locked<Handle>>;
   /** The statements that read all that decisions use; sent after the locks are held. */
   reads(tenant: string, keys: readonly Keys[], handle: Handle): readonly Statement[];

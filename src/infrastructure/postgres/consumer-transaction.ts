@@ -1,7 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { EventHandler, LoggedEvent } from '../../application/shared/event-log.ts';
 import type { ConsumerStore, Lease } from './consumer-store.ts';
-import { LeaseLost } from './consumer-store.ts';
 import { decodeEvent, readCells } from './event-rows.ts';
 import { inTransaction } from './log-transaction.ts';
 import { isConnectionLost } from './statement.ts';
@@ -53,55 +52,59 @@ export class ConsumerTransaction {
    * the handler is to blame, with `LeaseLost`, or with what is wrong with the database; then nothing is stored.
    */
   async handle(lease: Lease, events: readonly LoggedEvent[], end: bigint): Promise<void> {
-    lease.position = await this.#run(lease, async (client, abort) => {
-      const handled = await this.#store.consumed(
-        client,
-        events.map(({ eventId }) => eventId),
-      );
+    const ids = events.map(({ eventId }) => eventId);
+    lease.position = await this.#run(lease, async (client, call) => {
+      const handled = await this.#store.consumed(client, ids);
       let done = 0;
       for (const event of events) {
         if (this.#closing.aborted) break;
-        if (!handled.has(event.eventId)) await this.#call(event, client, abort);
+        if (!handled.has(event.eventId)) await call(event);
         done += 1;
       }
       // Stopped before the first: the failed tries that were counted for it stay.
       if (done === 0) return lease.position;
       const position = done === events.length ? end : (events[done - 1]?.position ?? lease.position);
-      const ids = events.slice(0, done).map(({ eventId }) => eventId);
-      await blamed(events.length === 1 ? events[0] : undefined, this.#store.checkpoint(client, position, ids));
+      await this.#store.checkpoint(client, position, ids.slice(0, done));
       return position;
     });
   }
 
   /** Handles a dead event once more. Rejects as `handle` does. */
   async redrive(lease: Lease, eventId: string): Promise<void> {
-    await this.#run(lease, async (client, abort) => {
+    await this.#run(lease, async (client, call) => {
       const position = await this.#store.positionOfDead(client, eventId);
       if (position === undefined) return;
       const { rows } = await readCells(client, { after: position - 1n, upTo: position, limit: 1 });
       if (rows[0] === undefined) throw new TryFailed(undefined, new Error('The event is no longer in the log.'));
-      const event = decodeEvent(rows[0]);
       const handled = await this.#store.consumed(client, [eventId]);
-      if (!handled.has(eventId)) await this.#call(event, client, abort);
-      await blamed(event, this.#store.revive(client, eventId));
+      if (!handled.has(eventId)) await call(decodeEvent(rows[0]));
+      await this.#store.revive(client, eventId);
     });
   }
 
   /** Locks the lease first; so no two transactions of one consumer overlap. */
   async #run<Result>(
     lease: Lease,
-    work: (client: PoolClient, abort: AbortController) => Promise<Result>,
+    work: (client: PoolClient, call: (event: LoggedEvent) => Promise<void>) => Promise<Result>,
   ): Promise<Result> {
     const abort = new AbortController();
     const cancel = (): void => abort.abort(new Error('The consumer is stopping.'));
     this.#cancelling.addEventListener('abort', cancel);
     const limits = { statementMs: this.#handlerMs, idleMs: this.#handlerMs + SERVER_GRACE_MS };
+    let called = false;
     const locked = async (client: PoolClient): Promise<Result> => {
       await this.#store.lock(client, lease);
-      return work(client, abort);
+      return work(client, (event) => {
+        called = true;
+        return this.#call(event, client, abort);
+      });
     };
     try {
       return await inTransaction(this.#pool, limits, locked, abort);
+    } catch (error) {
+      if (!called || error instanceof TryFailed || isConnectionLost(error)) throw error;
+      // The checkpoint or the commit failed because of what the handler did, say in a transaction that it has spoilt.
+      throw new TryFailed(undefined, error);
     } finally {
       this.#cancelling.removeEventListener('abort', cancel);
     }
@@ -124,15 +127,5 @@ export class ConsumerTransaction {
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);
     }
-  }
-}
-
-/** A statement after the handler fails because of it, say in a transaction that it has spoilt, unless nobody answers. */
-async function blamed(event: LoggedEvent | undefined, statement: Promise<void>): Promise<void> {
-  try {
-    await statement;
-  } catch (error) {
-    if (error instanceof LeaseLost || isConnectionLost(error)) throw error;
-    throw new TryFailed(event, error);
   }
 }

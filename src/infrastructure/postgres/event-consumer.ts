@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
-import { DomainError } from '../../domain/shared/domain-error.ts';
-import { ERROR_TABLE } from '../../application/shared/error-table.ts';
+import { errorCodeOf, isDead } from '../../application/shared/event-log-rules.ts';
 import type { EventPage, ExclusiveConsumer, LoggedEvent, Running } from '../../application/shared/event-log.ts';
 import { backoffMs, pause } from '../system/pause.ts';
 import { ConsumerStore, LeaseLost } from './consumer-store.ts';
@@ -33,8 +32,6 @@ export const CONSUMER_SETTINGS: ConsumerSettings = {
   retryMs: [100, 30_000],
   batch: 100,
 };
-
-const DEFAULT_MAX_ATTEMPTS = 10;
 
 /** After errors that are not the handler's. */
 const RECOVERY_MS = [50, 2_000] as const;
@@ -125,7 +122,7 @@ export class EventConsumer implements Running {
     } catch (error) {
       if (!(error instanceof TryFailed)) throw error;
       this.#host.onError(error.cause);
-      await this.#store.stayDead(lease, eventId, codeOf(error.cause));
+      await this.#store.stayDead(lease, eventId, errorCodeOf(error.cause));
     }
   }
 
@@ -158,9 +155,8 @@ export class EventConsumer implements Running {
   async #dies(lease: Lease, event: LoggedEvent, error: unknown): Promise<boolean> {
     this.#host.onError(error);
     const attempts = await this.#store.countFailure(lease);
-    const hopeless = error instanceof DomainError && !ERROR_TABLE[error.kind].retry;
-    if (hopeless || attempts >= (this.#consumer.maxAttempts ?? DEFAULT_MAX_ATTEMPTS)) {
-      await this.#store.bury(lease, event, codeOf(error), attempts);
+    if (isDead(this.#consumer, attempts, error)) {
+      await this.#store.bury(lease, event, errorCodeOf(error), attempts);
       lease.position = event.position;
       return true;
     }
@@ -171,9 +167,4 @@ export class EventConsumer implements Running {
     }
     return false;
   }
-}
-
-/** What is kept of an error: its code. Messages may contain what the log must not. */
-function codeOf(error: unknown): string {
-  return error instanceof DomainError ? error.code : 'unexpected';
 }

@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import { foreignPayload } from '../../application/shared/event-log-rules.ts';
 import type { EventLog, ForeignEvent } from '../../application/shared/event-log.ts';
 import { appendEvents } from './append-events.ts';
 import type { EventRow } from './append-events.ts';
@@ -72,27 +73,20 @@ async function storeIds(client: ClientBase, tenant: string, events: readonly For
 
 const keyOf = (source: string, id: string): string => JSON.stringify([source, id]);
 
-/** A foreign event as one of ours; what CloudEvents says about it beyond type and source is kept in the payload. */
+/** A foreign event as one of ours. */
 function foreignRow(event: ForeignEvent, streamVersion: number, eventId: string, by: Origin): EventRow {
-  const { source, id, type, subject, time, data } = event;
   return {
     tenant: by.tenant,
-    stream: `source:${source}`,
+    stream: `source:${event.source}`,
     streamVersion,
     eventId,
-    type,
+    type: event.type,
     schemaVersion: 1,
     actor: by.actor,
     correlationId: by.correlationId,
     causationId: null,
     traceParent: by.traceParent ?? null,
-    payload: {
-      id,
-      source,
-      ...(subject === undefined ? {} : { subject }),
-      ...(time === undefined ? {} : { time: time.toISOString() }),
-      data,
-    },
+    payload: foreignPayload(event),
   };
 }
 

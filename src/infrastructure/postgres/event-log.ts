@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { requireLimit } from '../../application/shared/event-log-rules.ts';
 import { PositionUnavailable } from '../../application/shared/errors.ts';
 import type {
   DeadEvent,
@@ -19,9 +20,6 @@ import { decodeEvent, readStreamCells } from './event-rows.ts';
 import { LiveReader } from './live-reader.ts';
 import { LogTail } from './log-tail.ts';
 import type { LogWakeup } from './log-wakeup.ts';
-
-/** Events that one read returns at most. */
-const MAX_LIMIT = 10_000;
 
 /** How long `reached` waits when its caller sets no end. */
 const REACHED_MS = 30_000;
@@ -62,9 +60,9 @@ export class PostgresEventLog implements EventLog, Running {
   }
 
   async read(after: bigint, limit: number, filter: EventFilter = {}): Promise<EventPage> {
-    checkLimit(limit);
+    requireLimit(limit);
     const page = await this.#tail.page(after, limit, filter);
-    if (page.events.length > 0 && page.events.length === limit) return page;
+    if (page.events.length === limit) return page;
     // What is known may be out of date: what was committed before this call has to be found.
     if (page.position >= this.#tail.position) await this.#tail.look();
     return page.position >= this.#tail.position ? page : this.#tail.page(after, limit, filter);
@@ -76,7 +74,7 @@ export class PostgresEventLog implements EventLog, Running {
     fromVersion: number,
     limit: number,
   ): Promise<readonly LoggedEvent[]> {
-    checkLimit(limit);
+    requireLimit(limit);
     return (await readStreamCells(this.#pool, { tenant, stream, fromVersion, limit })).map(decodeEvent);
   }
 
@@ -121,7 +119,7 @@ export class PostgresEventLog implements EventLog, Running {
   }
 
   deadEvents(limit: number, consumer?: string): Promise<readonly DeadEvent[]> {
-    checkLimit(limit);
+    requireLimit(limit);
     return listDeadEvents(this.#pool, limit, consumer);
   }
 
@@ -151,9 +149,4 @@ export class PostgresEventLog implements EventLog, Running {
     );
     return BigInt(rows[0]?.last ?? 0);
   }
-}
-
-function checkLimit(limit: number): void {
-  if (Number.isInteger(limit) && limit > 0 && limit <= MAX_LIMIT) return;
-  throw new RangeError(`A limit is a whole number from 1 to ${MAX_LIMIT}.`);
 }

@@ -35,11 +35,14 @@ export class PostgresEventSeals implements EventSeals {
 
   async seal(): Promise<number> {
     const head = await this.#log.head();
-    for (let made = 0; ;) {
+    let made = 0;
+    let sealedTo = -1n;
+    while (sealedTo < head) {
       const { seals, position } = await this.#sealPage(head);
       made += seals;
-      if (position >= head) return made;
+      sealedTo = position;
     }
+    return made;
   }
 
   run(): Running {

@@ -1,3 +1,4 @@
+import { matches } from '../../application/shared/event-log-rules.ts';
 import type { EventFilter, EventPage, LoggedEvent } from '../../application/shared/event-log.ts';
 
 /** What the window keeps at most: so many events, and so many characters of payload. */
@@ -65,9 +66,4 @@ export class EventWindow {
     }
     this.#entries = this.#entries.slice(dropped);
   }
-}
-
-/** Whether an event passes a filter. */
-export function matches(event: LoggedEvent, { tenant, types }: EventFilter): boolean {
-  return (tenant === undefined || event.tenant === tenant) && (types === undefined || types.includes(event.type));
 }

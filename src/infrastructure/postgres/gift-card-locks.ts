@@ -1,11 +1,18 @@
 import type { GiftCardKeys } from '../../domain/gift-cards/gift-card-repository.ts';
-import type { Locked } from './batch-store.ts';
+import type { Held, Locked } from './batch-store.ts';
 import { ofTenant, type Send, type Statement } from './statement.ts';
 
 /** What the locks found: cards by id, and the orders whose records belong to the batch. */
 export interface GiftCardHandle {
   readonly cardIds: readonly string[];
   readonly orderIds: readonly string[];
+  readonly found: readonly FoundCard[];
+}
+
+/** A card that is there, and the key by which it was found: its id, a code's keys, a redemption, a hold, an order. */
+export interface FoundCard {
+  readonly via: string;
+  readonly id: string;
 }
 
 interface OrderLock {
@@ -14,21 +21,37 @@ interface OrderLock {
   readonly locked: boolean | null;
 }
 
-interface CardLock {
-  /** The key by which it was found: a card's id, a code's keys, a redemption, a hold, an order. */
-  readonly via: string;
-  readonly id: string;
+interface CardLock extends FoundCard {
   readonly found: boolean;
   readonly locked: boolean;
 }
 
-/** The row that is read where nobody has a code: always the same for the same code, as its card would be. */
+/** The same code always meets the same decoy, as it would always meet the same card. */
 export const decoyOf = (codeKeys: string): string => `00000000-0000-4000-8000-0000000000${codeKeys.slice(0, 2)}`;
 
-const viaCode = (keys: readonly string[]): string => keys.join(',');
+/** A code as the key of a look-up. */
+export const viaCode = (keys: readonly string[]): string => keys.join(',');
 
 export const cardName = (id: string): string => `card:${id}`;
-export const orderName = (orderId: string): string => `order:${orderId}`;
+export const orderName = (tenant: string, orderId: string): string => `order:${tenant}:${orderId}`;
+
+/** The advisory lock of an order, by SQL expressions for tenant and id. */
+const orderLock = (tenant: string, orderId: string): string =>
+  `hashtextextended('gift_cards.order:' || ${tenant} || ':' || ${orderId}, 0)`;
+
+const heldCard = (id: string): Held => ({
+  name: cardName(id),
+  wait: { name: 'gift-cards-wait-card', text: 'SELECT FROM gift_cards.cards WHERE id = $1 FOR UPDATE', values: [id] },
+});
+
+const heldOrder = (tenant: string, orderId: string): Held => ({
+  name: orderName(tenant, orderId),
+  wait: {
+    name: 'gift-cards-wait-order',
+    text: `SELECT pg_advisory_xact_lock(${orderLock('$1', '$2')})`,
+    values: [tenant, orderId],
+  },
+});
 
 /**
  * Orders first, then cards, each in order of its key: every writer locks in this sequence, so that crossed commands
@@ -47,29 +70,30 @@ export async function lockGiftCards(
   const orderOfHold = new Map(orderLocks.flatMap((row) => (row.hold_ids ?? []).map((id) => [id, row.order_id])));
   const heldCards = new Map(cardLocks.filter(({ found, locked }) => found && !locked).map(({ via, id }) => [via, id]));
   const nothingHeld = heldOrders.size === 0 && heldCards.size === 0;
+  const orderHeldFor = ({ orderIds = [], holdIds = [] }: GiftCardKeys): string | undefined =>
+    [...orderIds, ...holdIds.flatMap((id) => orderOfHold.get(id) ?? [])].find((id) => heldOrders.has(id));
+  const heldFor = (each: GiftCardKeys): Held | undefined => {
+    const orderId = orderHeldFor(each);
+    if (orderId !== undefined) return heldOrder(tenant, orderId);
+    const cardId = waysOf(each)
+      .map((via) => heldCards.get(via))
+      .find((id) => id !== undefined);
+    return cardId === undefined ? undefined : heldCard(cardId);
+  };
   return {
-    busy: keys.map((each) => (nothingHeld ? undefined : busyKey(each, heldOrders, orderOfHold, heldCards))),
+    busy: keys.map((each) => (nothingHeld ? undefined : heldFor(each))),
     handle: {
       cardIds: [...new Set(cardLocks.filter(({ locked }) => locked).map(({ id }) => id))],
       orderIds: orderLocks.map(({ order_id }) => order_id),
+      found: cardLocks.filter(({ found }) => found),
     },
   };
 }
 
-function busyKey(
-  keys: GiftCardKeys,
-  heldOrders: ReadonlySet<string>,
-  orderOfHold: ReadonlyMap<string, string>,
-  heldCards: ReadonlyMap<string, string>,
-): string | undefined {
-  const { cardIds = [], codes = [], redemptionIds = [], holdIds = [], orderIds = [] } = keys;
-  const orders = [...orderIds, ...holdIds.flatMap((id) => orderOfHold.get(id) ?? [])];
-  const order = orders.find((id) => heldOrders.has(id));
-  if (order !== undefined) return orderName(order);
-  const vias = [...cardIds, ...codes.map(viaCode), ...redemptionIds, ...holdIds];
-  if (keys.cardsOfOrders === true) vias.push(...orderIds.map((id) => `order:${id}`));
-  const via = vias.find((key) => heldCards.has(key));
-  return via === undefined ? undefined : cardName(heldCards.get(via) as string);
+/** All keys by which a command's cards are looked up, as `CardLock.via` has them. */
+function waysOf({ cardIds = [], codes = [], redemptionIds = [], holdIds = [], ...keys }: GiftCardKeys): string[] {
+  const viaOrders = keys.cardsOfOrders === true ? (keys.orderIds ?? []).map((id) => `order:${id}`) : [];
+  return [...cardIds, ...codes.map(viaCode), ...redemptionIds, ...holdIds, ...viaOrders];
 }
 
 function lockOrders(tenant: string, keys: readonly GiftCardKeys[], wait: boolean): Statement {
@@ -80,7 +104,7 @@ function lockOrders(tenant: string, keys: readonly GiftCardKeys[], wait: boolean
     name: wait ? 'gift-cards-lock-orders-waiting' : 'gift-cards-lock-orders',
     // A subquery with ORDER BY is evaluated before the list that takes the locks.
     text: `SELECT order_id, hold_ids, ${take} AS locked FROM (
-        SELECT order_id, hold_ids, hashtextextended('gift_cards.order:' || $1 || ':' || order_id, 0) AS key
+        SELECT order_id, hold_ids, ${orderLock('$1', 'order_id')} AS key
         FROM (
           SELECT order_id, array_agg(hold_id) FILTER (WHERE hold_id IS NOT NULL) AS hold_ids
           FROM (SELECT unnest($2::text[]) AS order_id, NULL::uuid AS hold_id

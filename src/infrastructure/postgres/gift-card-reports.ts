@@ -7,6 +7,8 @@ async function inSnapshot<T>(pool: Pool, read: (client: PoolClient) => Promise<T
   const client = await pool.connect();
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    // Reports join whole tables. Where statistics are missing or old the planner may take them for a few rows.
+    await client.query('SET LOCAL enable_nestloop = off');
     const result = await read(client);
     await client.query('COMMIT');
     client.release();

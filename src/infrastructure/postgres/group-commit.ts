@@ -3,8 +3,19 @@ import { CommandInProgress, ResourceBusy, ServiceUnavailable } from '../../appli
 import type { CommandContext, Committed, Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
 import { runBatch, type BatchCommand, type BatchResult } from './batch-run.ts';
-import { abandon, isOutage, isPassing, OutcomeUnknown, overdue } from './batch-failure.ts';
-import type { BatchStore } from './batch-store.ts';
+import { pause } from '../system/pause.ts';
+import {
+  abandon,
+  isLockTimeout,
+  isOutage,
+  isPassing,
+  OutcomeUnknown,
+  overdue,
+  type Hindrance,
+} from './batch-failure.ts';
+import { BatchLanes, type Lane } from './batch-lanes.ts';
+import { BatchQueue, type Queued } from './batch-queue.ts';
+import type { BatchStore, Held } from './batch-store.ts';
 import { sendOn, sequential, type Statement } from './statement.ts';
 
 export interface GroupCommitOptions {
@@ -21,37 +32,48 @@ export interface GroupCommitOptions {
   readonly maxBatches?: number;
   /** Transactions at a time that wait for rows held by others. Default 8. */
   readonly maxLanes?: number;
-  /** Commands that may wait at a time; more are turned away at once. Default 10,000. */
+  /** Commands that may be under way or wait at a time; more are turned away at once. Default 10,000. */
   readonly maxQueued?: number;
   /** How long a command may take altogether, waiting and retries included. Default 10 s. */
   readonly deadlineMs?: number;
 }
 
-interface Pending<Keys, Book, Changes> extends BatchCommand<Keys, Book, Changes> {
-  readonly names: readonly string[];
+interface Pending<Keys, Book, Changes> extends BatchCommand<Keys, Book, Changes>, Queued {
+  readonly context: CommandContext;
+  names: readonly string[];
   readonly deadlineAt: number;
   readonly resolve: (committed: Committed<Json>) => void;
   readonly reject: (error: unknown) => void;
+  /** How often it failed alone, by a failure that passes. */
+  failures: number;
+  /** Whether it has met a row that was held. */
+  turnedAway: boolean;
+  hindrance: Hindrance | undefined;
 }
 
-const BEGIN: Statement = { text: 'BEGIN', values: [] };
+const BEGIN: Statement = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED', values: [] };
 const COMMIT: Statement = { text: 'COMMIT', values: [] };
-const WAIT_AT_MOST: Statement = { text: `SET LOCAL lock_timeout = '1s'`, values: [] };
+const NO_WAIT: Statement = { text: 'SELECT 1', values: [] };
+
+/** How long to wait for a lock, in milliseconds: for a row while other lanes wait or don't, and for anything else. */
+const PATIENCE_MS = { lane: 250, busyLane: 25, other: 1_000 } as const;
+const OUTAGE_PAUSE_MS = 50;
+const MAX_FAILURES_ALONE = 5;
 
 /**
  * Runs commands of one context in shared transactions: a batch is whatever was queued while the last one ran. Commands
- * whose rows a stranger holds leave the common path for a lane of their own, where they wait without delaying others.
- * A failed batch is run again command by command, so that a command fails only itself.
+ * whose rows a stranger holds leave the common path for a lane of their own, where they wait without delaying others:
+ * a lane waits for its one row and holds nothing meanwhile. Whoever breaks a batch is found by running its commands
+ * one by one, so that a command fails only itself.
  */
 export class GroupCommit<Keys, Book, Changes, Handle> {
   readonly #store: BatchStore<Keys, Book, Changes, Handle>;
   readonly #options: Required<Omit<GroupCommitOptions, 'committed' | 'observe'>> & GroupCommitOptions;
-  readonly #queue: Pending<Keys, Book, Changes>[] = [];
-  readonly #lanes = new Map<string, Pending<Keys, Book, Changes>[]>();
-  readonly #waitingLanes: string[] = [];
-  /** Names of the keys of batches that are under way. */
-  readonly #inFlight = new Map<string, number>();
+  readonly #queue = new BatchQueue<Pending<Keys, Book, Changes>>();
+  readonly #lanes = new BatchLanes<Pending<Keys, Book, Changes>>();
+  /** Receipts of the commands that are under way. */
   readonly #running = new Set<string>();
+  #pending = 0;
   #batches = 0;
   #activeLanes = 0;
   #pumping = false;
@@ -78,7 +100,7 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
   ): Promise<Committed<Answer>> {
     if (context.unit !== undefined) return this.within(context.unit as ClientBase, context, keys, decide);
     if (this.#closed) throw new ServiceUnavailable('The service is stopping.', { retryAfterSeconds: 1 });
-    if (this.#queue.length >= this.#options.maxQueued) {
+    if (this.#pending >= this.#options.maxQueued) {
       throw new ServiceUnavailable('Too many commands are waiting.', { retryAfterSeconds: 1 });
     }
     const id = context.receipt?.id;
@@ -86,15 +108,19 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
       if (this.#running.has(id)) throw new CommandInProgress('This command is running.', { retryAfterSeconds: 1 });
       this.#running.add(id);
     }
+    this.#pending += 1;
     try {
       return (await new Promise<Committed<Json>>((resolve, reject) => {
         const deadlineAt = performance.now() + this.#options.deadlineMs;
         const names = this.#store.names(context.tenant, keys);
-        this.#queue.push({ context, keys, decide, names, deadlineAt, resolve, reject });
+        const state = { failures: 0, turnedAway: false, hindrance: undefined };
+        this.#queue.push({ context, keys, decide, names, deadlineAt, resolve, reject, ...state });
         this.#schedule();
       })) as Committed<Answer>;
     } finally {
+      this.#pending -= 1;
       if (id !== undefined) this.#running.delete(id);
+      if (this.#pending === 0) for (const resolve of this.#idle.splice(0)) resolve();
     }
   }
 
@@ -116,12 +142,7 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
   /** Takes no more commands and resolves when those under way have ended. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#isIdle()) return;
-    await new Promise<void>((resolve) => this.#idle.push(resolve));
-  }
-
-  #isIdle(): boolean {
-    return this.#queue.length === 0 && this.#batches === 0 && this.#activeLanes === 0 && this.#lanes.size === 0;
+    if (this.#pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   #schedule(): void {
@@ -135,159 +156,139 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
   }
 
   #pump(): void {
+    this.#lanes.expire((command) => this.#expire(command));
     while (this.#batches < this.#options.maxBatches && this.#queue.length > 0) {
-      const batch = this.#pick();
-      if (batch.length === 0) break;
+      const batch = this.#queue.take(this.#options.maxBatchSize, (command) => this.#leaves(command));
+      if (batch.commands.length === 0) break;
       this.#batches += 1;
-      void this.#run(batch, false).finally(() => {
+      void this.#run(batch.commands, undefined).finally(() => {
         this.#batches -= 1;
-        this.#settled();
+        batch.end();
+        this.#pump();
       });
     }
-    while (this.#activeLanes < this.#options.maxLanes && this.#waitingLanes.length > 0) this.#startLane();
-  }
-
-  #settled(): void {
-    this.#pump();
-    if (!this.#isIdle()) return;
-    for (const resolve of this.#idle.splice(0)) resolve();
-  }
-
-  /**
-   * Takes commands of one tenant from the queue in order, leaving those whose keys are in a batch under way. What is
-   * left reserves its keys, so that nobody overtakes it.
-   */
-  #pick(): Pending<Keys, Book, Changes>[] {
-    const picked: Pending<Keys, Book, Changes>[] = [];
-    const left: Pending<Keys, Book, Changes>[] = [];
-    const reserved = new Set<string>();
-    const tenant = this.#queue[0]?.context.tenant;
-    for (const command of this.#queue) {
-      if (this.#expire(command)) continue;
-      const lane = command.names.find((name) => this.#lanes.has(name));
-      if (lane !== undefined) {
-        this.#lanes.get(lane)?.push(command);
-      } else if (
-        picked.length < this.#options.maxBatchSize &&
-        command.context.tenant === tenant &&
-        !command.names.some((name) => this.#inFlight.has(name) || reserved.has(name))
-      ) {
-        picked.push(command);
-      } else {
-        left.push(command);
-        for (const name of command.names) reserved.add(name);
-      }
+    while (this.#activeLanes < this.#options.maxLanes) {
+      const lane = this.#lanes.enter();
+      if (lane === undefined) break;
+      this.#activeLanes += 1;
+      void this.#run(this.#takeFrom(lane), lane.held).finally(() => {
+        this.#activeLanes -= 1;
+        this.#lanes.leave(lane);
+        this.#pump();
+      });
     }
-    this.#queue.splice(0, this.#queue.length, ...left);
-    return picked;
   }
 
-  #startLane(): void {
-    const name = this.#waitingLanes.shift();
-    const waiting = name === undefined ? undefined : this.#lanes.get(name);
-    if (name === undefined || waiting === undefined) return;
-    const batch = waiting.splice(0, this.#options.maxBatchSize);
-    this.#activeLanes += 1;
-    void this.#run(batch, true).finally(() => {
-      this.#activeLanes -= 1;
-      if (waiting.length > 0) this.#waitingLanes.push(name);
-      else this.#lanes.delete(name);
-      this.#settled();
-    });
+  /** Whether a command's time is over, or it has to wait with others for a row. */
+  #leaves(command: Pending<Keys, Book, Changes>): boolean {
+    if (this.#expire(command)) return true;
+    const held = this.#lanes.find(command.names);
+    if (held !== undefined) this.#wait(held, command);
+    return held !== undefined;
   }
 
-  #toLane(name: string, command: Pending<Keys, Book, Changes>): void {
-    const lane = this.#lanes.get(name);
-    if (lane !== undefined) {
-      lane.push(command);
-      return;
-    }
-    this.#lanes.set(name, [command]);
-    this.#waitingLanes.push(name);
+  /** The next commands of a lane, of one tenant. */
+  #takeFrom({ commands }: Lane<Pending<Keys, Book, Changes>>): Pending<Keys, Book, Changes>[] {
+    const tenant = commands[0]?.context.tenant;
+    const other = commands.findIndex(({ context }) => context.tenant !== tenant);
+    const count = other < 0 ? commands.length : other;
+    return commands.splice(0, Math.min(count, this.#options.maxBatchSize));
   }
 
-  /** Runs a batch until each of its commands is settled, has moved to a lane, or has been put back. */
-  async #run(batch: readonly Pending<Keys, Book, Changes>[], wait: boolean): Promise<void> {
+  #wait(held: Held, command: Pending<Keys, Book, Changes>): void {
+    command.hindrance = 'held';
+    this.#lanes.add(held, command);
+  }
+
+  /** Runs a batch until each of its commands is settled, waits in a lane, or has been put back. */
+  async #run(batch: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined): Promise<void> {
     const live = batch.filter((command) => !this.#expire(command));
     if (live.length === 0) return;
-    for (const { names } of live) for (const name of names) count(this.#inFlight, name, 1);
-    let again: readonly Pending<Keys, Book, Changes>[] = [];
-    let outage = false;
-    try {
-      await this.#attempt(live, wait);
-    } catch (error) {
-      outage = isOutage(error);
-      again = live.filter((command) => !this.#fail(command, error, live.length === 1));
-      if (outage) await pause(50);
-    } finally {
-      for (const { names } of live) for (const name of names) count(this.#inFlight, name, -1);
+    const startedAt = performance.now();
+    const outcome = await this.#attempt(live, lane).catch((error: unknown) => ({ error }));
+    this.#options.observe?.({ size: live.length, durationMs: performance.now() - startedAt });
+    if ('error' in outcome) {
+      await this.#recover(live, lane, outcome.error);
+    } else {
+      // The lane's row is free: who came after these goes the common way again.
+      if (lane !== undefined) this.#queue.putBack(this.#lanes.dissolve(lane));
+      outcome.results.forEach((result, index) => this.#settle(live[index] as Pending<Keys, Book, Changes>, result));
+      if (outcome.position !== undefined) this.#options.committed?.(outcome.position);
     }
-    if (outage || live.length === 1) for (const command of again.toReversed()) this.#again(command, wait);
-    // One of them broke the batch: alone, each fails only itself.
-    else for (const command of again) await this.#run([command], wait);
   }
 
-  async #attempt(live: readonly Pending<Keys, Book, Changes>[], wait: boolean): Promise<void> {
-    const startedAt = performance.now();
+  async #attempt(live: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined) {
     const client = await this.#options.pool.connect();
     let ending = false;
     try {
-      const frame = {
-        begin: wait ? [BEGIN, WAIT_AT_MOST] : [BEGIN],
-        commit: [COMMIT],
-        wait,
-        ending: () => (ending = true),
-      };
-      const { results, position } = await runBatch(sendOn(client), this.#store, live, this.#options.newId, frame);
+      const frame = { begin: this.#beginning(lane), commit: [COMMIT], wait: false, ending: () => (ending = true) };
+      const outcome = await runBatch(sendOn(client), this.#store, live, this.#options.newId, frame);
       client.release();
-      if (position !== undefined) this.#options.committed?.(position);
-      results.forEach((result, index) => this.#settle(live[index] as Pending<Keys, Book, Changes>, result));
+      return outcome;
     } catch (error) {
       await abandon(client, error);
       throw ending && isOutage(error) ? new OutcomeUnknown(error) : error;
-    } finally {
-      this.#options.observe?.({ size: live.length, durationMs: performance.now() - startedAt });
     }
+  }
+
+  /** A lane waits for its row before it holds anything else; all other rows are taken without waiting. */
+  #beginning(lane: Held | undefined): readonly Statement[] {
+    const { waiting } = this.#lanes;
+    const patienceMs = lane === undefined ? PATIENCE_MS.other : waiting > 0 ? PATIENCE_MS.busyLane : PATIENCE_MS.lane;
+    const waitAtMost = { text: `SET LOCAL lock_timeout = ${patienceMs}`, values: [] };
+    return lane === undefined ? [BEGIN, waitAtMost] : [BEGIN, waitAtMost, lane.wait];
   }
 
   #settle(command: Pending<Keys, Book, Changes>, result: BatchResult): void {
     if ('committed' in result) command.resolve(result.committed);
     else if ('error' in result) command.reject(result.error);
-    else if (!this.#expire(command)) this.#toLane(result.busy, command);
+    else if (!this.#expire(command)) this.#turnAway(command, result.busy);
   }
 
-  /** Rejects a command whose failure is its own or final; false when it may be run again. */
-  #fail(command: Pending<Keys, Book, Changes>, error: unknown, alone: boolean): boolean {
-    if (error instanceof OutcomeUnknown && command.context.receipt === undefined) {
-      command.reject(new ServiceUnavailable('The connection was lost; whether the command was stored is not known.'));
-      return true;
+  /** Mostly the row is only in another batch of this process, which is over soon; who meets it again has to wait. */
+  #turnAway(command: Pending<Keys, Book, Changes>, held: Held): void {
+    if (command.turnedAway) {
+      this.#wait(held, command);
+    } else {
+      command.turnedAway = true;
+      command.names = [...command.names, held.name];
+      this.#queue.putBack([command]);
     }
-    if (alone && !isPassing(error)) {
-      command.reject(error);
-      return true;
-    }
-    return this.#expire(command, error);
   }
 
-  /** Rejects a command whose time is over. */
-  #expire(command: Pending<Keys, Book, Changes>, lastFailure?: unknown): boolean {
-    if (performance.now() < command.deadlineAt && command.context.signal?.aborted !== true) return false;
-    command.reject(overdue(lastFailure));
+  /** Decides by the failure of an attempt what becomes of its commands. */
+  async #recover(live: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined, error: unknown): Promise<void> {
+    const [first] = live as [Pending<Keys, Book, Changes>];
+    if (isOutage(error)) {
+      await pause(OUTAGE_PAUSE_MS);
+      const again = live.filter((command) => !this.#isLost(command, error));
+      if (lane !== undefined) this.#lanes.putBack(lane, again);
+      else this.#queue.putBack(again);
+    } else if (isLockTimeout(error)) {
+      if (lane !== undefined) this.#lanes.putBack(lane, live);
+      // Something else than a row is held: each waits for it by itself.
+      else for (const command of live) this.#wait({ name: this.#options.newId(), wait: NO_WAIT }, command);
+    } else if (live.length > 1) {
+      for (const command of live) await this.#run([command], lane);
+    } else if (isPassing(error) && (first.failures += 1) < MAX_FAILURES_ALONE) {
+      await this.#run(live, lane);
+    } else {
+      first.reject(error);
+    }
+  }
+
+  /** Rejects a command that nobody can repeat after an outage: it may be stored, and has no receipt to tell. */
+  #isLost(command: Pending<Keys, Book, Changes>, error: unknown): boolean {
+    command.hindrance = 'out of reach';
+    if (!(error instanceof OutcomeUnknown) || command.context.receipt !== undefined) return this.#expire(command);
+    command.reject(new ServiceUnavailable('The connection was lost; whether the command was stored is not known.'));
     return true;
   }
 
-  /** Puts a command back to where it came from, at the front. */
-  #again(command: Pending<Keys, Book, Changes>, wait: boolean): void {
-    const [name] = command.names;
-    if (wait && name !== undefined) this.#toLane(name, command);
-    else this.#queue.unshift(command);
+  /** Rejects a command whose time is over. */
+  #expire(command: Pending<Keys, Book, Changes>): boolean {
+    if (performance.now() < command.deadlineAt && command.context.signal?.aborted !== true) return false;
+    command.reject(overdue(command.hindrance));
+    return true;
   }
 }
-
-function count(counts: Map<string, number>, name: string, by: 1 | -1): void {
-  const next = (counts.get(name) ?? 0) + by;
-  if (next === 0) counts.delete(name);
-  else counts.set(name, next);
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,4 +1,5 @@
 import { InvalidInput } from '../../application/shared/errors.ts';
+import { sqlState } from './statement.ts';
 
 /** Turns `limit + 1` rows into a page: the surplus row tells that there is a next one. */
 export function paged<Row, T>(
@@ -16,9 +17,25 @@ export function paged<Row, T>(
   return { items: shown.map(item), nextCursor };
 }
 
-/** The parts of a cursor that `paged` made. Throws `InvalidInput` for anything else. */
-export function readCursor(cursor: string | undefined, parts: number): readonly string[] | undefined {
-  if (cursor === undefined) return undefined;
+/**
+ * Runs a query that goes on at a cursor, given the parts that `paged` put into it, or undefined. Throws `InvalidInput`
+ * for a cursor that is none, also where only the database can tell: text in it that is no date, no number, no UUID.
+ */
+export async function fromCursor<T>(
+  cursor: string | undefined,
+  parts: number,
+  query: (position: readonly string[] | undefined) => Promise<T>,
+): Promise<T> {
+  if (cursor === undefined) return query(undefined);
+  try {
+    return await query(readCursor(cursor, parts));
+  } catch (error) {
+    const isDataException = sqlState(error)?.startsWith('22') === true;
+    throw isDataException ? noCursor() : error;
+  }
+}
+
+function readCursor(cursor: string, parts: number): readonly string[] {
   try {
     const position: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     if (Array.isArray(position) && position.length === parts && position.every((part) => typeof part === 'string')) {
@@ -27,7 +44,11 @@ export function readCursor(cursor: string | undefined, parts: number): readonly 
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  throw new InvalidInput('The cursor is not one of this list.', {
+  throw noCursor();
+}
+
+function noCursor(): InvalidInput {
+  return new InvalidInput('The cursor is not one of this list.', {
     issues: [{ path: 'cursor', message: 'must be the nextCursor of the page before' }],
   });
 }

@@ -9,6 +9,9 @@ const KEYED_PLANS = ['enable_seqscan', 'enable_mergejoin', 'jit'];
 const options = (switchedOff: readonly string[]): string =>
   ['-c TimeZone=UTC', ...switchedOff.map((setting) => `-c ${setting}=off`)].join(' ');
 
+/** A statement of a command that is not answered for so long never will be: its connection is given up. */
+const UNANSWERED_MS = 15_000;
+
 export interface PoolOptions {
   readonly connectionString: string;
   readonly max: number;
@@ -19,7 +22,12 @@ export interface PoolOptions {
 /** Connections for group commit: in pipeline mode, with plans for look-ups by key. */
 export function createCommandPool({ connectionString, max, onError }: PoolOptions): pg.Pool {
   return watched(
-    new pg.Pool({ ...connection(connectionString, max), pipeline: true, options: options(KEYED_PLANS) }),
+    new pg.Pool({
+      ...connection(connectionString, max),
+      pipeline: true,
+      query_timeout: UNANSWERED_MS,
+      options: options(KEYED_PLANS),
+    }),
     onError,
   );
 }

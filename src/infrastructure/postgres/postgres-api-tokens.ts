@@ -11,7 +11,7 @@ import { ApiToken, type ApiTokenSnapshot } from '../../domain/access/api-token.t
 import { API_TOKEN_ERRORS } from '../../domain/access/errors.ts';
 import type { CommandContext, Committed, Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
-import type { BatchStore } from './batch-store.ts';
+import type { BatchStore, Held } from './batch-store.ts';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import type { Statement } from './statement.ts';
 
@@ -114,7 +114,7 @@ const apiTokenStore: BatchStore<ApiTokenKeys, OpenBook, ApiTokenChanges, undefin
   async lock(send, _tenant, keys, wait) {
     const [result] = await send([{ text: lockSql(wait), values: [idsOf(keys)] }]);
     const held = new Set((result?.rows as { id: string }[]).map(({ id }) => id));
-    const busy = keys.map(({ tokens }) => tokens.filter((id) => held.has(id)).map(nameOf)[0]);
+    const busy = keys.map(({ tokens }) => tokens.filter((id) => held.has(id)).map(heldToken)[0]);
     return { busy, handle: undefined };
   },
   reads: (_tenant, keys) => [
@@ -134,6 +134,10 @@ const apiTokenStore: BatchStore<ApiTokenKeys, OpenBook, ApiTokenChanges, undefin
   },
 };
 
+const heldToken = (id: string): Held => ({
+  name: nameOf(id),
+  wait: { text: 'SELECT FROM access.api_tokens WHERE id = $1 FOR NO KEY UPDATE', values: [id] },
+});
 const nameOf = (id: string): string => `api_token:${id}`;
 const idsOf = (keys: readonly ApiTokenKeys[]): readonly string[] => keys.flatMap(({ tokens }) => tokens);
 

@@ -31,7 +31,7 @@ import {
   type HoldRow,
   type LegRow,
 } from './gift-card-rows.ts';
-import { paged, readCursor } from './paging.ts';
+import { fromCursor, paged } from './paging.ts';
 import { queryOf } from './statement.ts';
 
 /** The status that a card has now, whatever it was at its last change. */
@@ -73,17 +73,15 @@ export class PostgresGiftCardReader implements GiftCardReader {
     where(filter.lastFour, (p) => `c.last_four = ${p}`);
     where(filter.status, (p) => `${STATUS_NOW} = ${p}`);
     where(filter.batchId, (p) => `c.batch_id = ${p}`);
-    const after = readCursor(page.cursor, 2);
-    if (after !== undefined) {
-      conditions.push(
-        `(c.created_at, c.id) < ($${values.push(after[0])}::timestamptz, $${values.push(after[1])}::uuid)`,
-      );
-    }
-    const limit = `$${values.push(page.limit + 1)}`;
-    const found = await this.#cards(
-      `${conditions.join(' AND ')} ORDER BY c.created_at DESC, c.id DESC LIMIT ${limit}`,
-      values,
-    );
+    const found = await fromCursor(page.cursor, 2, (after) => {
+      if (after !== undefined) {
+        conditions.push(
+          `(c.created_at, c.id) < ($${values.push(after[0])}::timestamptz, $${values.push(after[1])}::uuid)`,
+        );
+      }
+      const limit = `$${values.push(page.limit + 1)}`;
+      return this.#cards(`${conditions.join(' AND ')} ORDER BY c.created_at DESC, c.id DESC LIMIT ${limit}`, values);
+    });
     return paged(
       found,
       page.limit,
@@ -93,12 +91,13 @@ export class PostgresGiftCardReader implements GiftCardReader {
   }
 
   async transactions(tenant: string, cardId: string, page: Page): Promise<Paged<JournalEntry>> {
-    const [before = null] = readCursor(page.cursor, 1) ?? [];
-    const rows = await this.#rows<{ entry: EntryRow }>(
-      `SELECT ${ENTRY_JSON} AS entry FROM gift_cards.transactions
-       WHERE gift_card_id = $2 AND tenant = $1 AND ($3::bigint IS NULL OR entry_number < $3)
-       ORDER BY entry_number DESC LIMIT $4`,
-      [tenant, cardId, before, page.limit + 1],
+    const rows = await fromCursor(page.cursor, 1, ([before = null] = []) =>
+      this.#rows<{ entry: EntryRow }>(
+        `SELECT ${ENTRY_JSON} AS entry FROM gift_cards.transactions
+         WHERE gift_card_id = $2 AND tenant = $1 AND ($3::bigint IS NULL OR entry_number < $3)
+         ORDER BY entry_number DESC LIMIT $4`,
+        [tenant, cardId, before, page.limit + 1],
+      ),
     );
     return paged(
       rows,
@@ -127,13 +126,14 @@ export class PostgresGiftCardReader implements GiftCardReader {
   }
 
   async parkedLegs(tenant: string, orderId: string | undefined, page: Page): Promise<Paged<RefundLeg>> {
-    const after = readCursor(page.cursor, 4) ?? [null, null, null, null];
-    const rows = await this.#rows<{ leg: LegRow; at: string }>(
-      `SELECT ${LEG_JSON} AS leg, received_at::text AS at FROM gift_cards.refund_legs
-       WHERE tenant = $1 AND parked > 0 AND ($2::text IS NULL OR order_id = $2)
-         AND ($3::timestamptz IS NULL OR (received_at, order_id, refund_id, refund_legs.leg) > ($3, $4, $5, $6::integer))
-       ORDER BY received_at, order_id, refund_id, refund_legs.leg LIMIT $7`,
-      [tenant, orderId ?? null, ...after, page.limit + 1],
+    const rows = await fromCursor(page.cursor, 4, (after) =>
+      this.#rows<{ leg: LegRow; at: string }>(
+        `SELECT ${LEG_JSON} AS leg, received_at::text AS at FROM gift_cards.refund_legs
+         WHERE tenant = $1 AND parked > 0 AND ($2::text IS NULL OR order_id = $2) AND ($3::timestamptz IS NULL
+           OR (received_at, order_id, refund_id, refund_legs.leg) > ($3, $4, $5, $6::integer))
+         ORDER BY received_at, order_id, refund_id, refund_legs.leg LIMIT $7`,
+        [tenant, orderId ?? null, ...(after ?? [null, null, null, null]), page.limit + 1],
+      ),
     );
     const position = ({ leg, at }: { leg: LegRow; at: string }) => [at, leg.order_id, leg.refund_id, `${leg.leg}`];
     return paged(rows, page.limit, ({ leg }) => legOf(leg), position);

@@ -11,7 +11,8 @@ import { KeyedBook } from '../../domain/gift-cards/keyed-book.ts';
 import { LoadedBook } from '../../domain/gift-cards/loaded-book.ts';
 import type { Hold } from '../../domain/gift-cards/records.ts';
 import type { BatchStore } from './batch-store.ts';
-import { cardName, lockGiftCards, orderName, type GiftCardHandle } from './gift-card-locks.ts';
+import { lockGiftCards, type GiftCardHandle } from './gift-card-locks.ts';
+import { GiftCardNames } from './gift-card-names.ts';
 import {
   BATCH_JSON,
   batchOf,
@@ -88,27 +89,25 @@ const keyed =
   (book: GiftCardBook): D =>
     decide(new KeyedBook(book, keys));
 
-const giftCardStore = (errors: readonly DomainErrorClass[]): Store => ({
-  errors,
-  names: namesOf,
-  lock: lockGiftCards,
-  reads: (tenant, keys, handle) => [readCards(handle), readRecords(tenant, keys, handle)],
-  book: (now, [cards, records]) =>
-    bookOf(now, cards as unknown as readonly CardCells[], records?.[0] as unknown as LoadedRows),
-  apply: (book, changes) => book.apply(changes),
-  writes: writeGiftCards,
-});
-
-function namesOf(tenant: string, keys: GiftCardKeys): readonly string[] {
-  const { cardIds = [], codes = [], redemptionIds = [], holdIds = [], orderIds = [], batchIds = [] } = keys;
-  return [
-    ...cardIds.map(cardName),
-    ...codes.map(([newest = '']) => `code:${tenant}:${newest}`),
-    ...redemptionIds.map((id) => `redemption:${id}`),
-    ...holdIds.map((id) => `hold:${id}`),
-    ...orderIds.map((id) => orderName(id)),
-    ...batchIds.map((id) => `batch:${id}`),
-  ];
+function giftCardStore(errors: readonly DomainErrorClass[]): Store {
+  const names = new GiftCardNames();
+  return {
+    errors,
+    names: (tenant, keys) => names.of(tenant, keys),
+    async lock(...command) {
+      const locked = await lockGiftCards(...command);
+      names.learn(locked.handle.found);
+      return locked;
+    },
+    reads: (tenant, keys, handle) => [readCards(handle), readRecords(tenant, keys, handle)],
+    book: (now, [cards, records]) =>
+      bookOf(now, cards as unknown as readonly CardCells[], records?.[0] as unknown as LoadedRows),
+    apply: (book, changes) => book.apply(changes),
+    writes(tenant, changes) {
+      names.learnFrom(changes);
+      return writeGiftCards(tenant, changes);
+    },
+  };
 }
 
 const all = (json: string, from: string): string => `(SELECT json_agg(${json}) FROM ${from})`;

@@ -48,12 +48,17 @@ export function marksOf(events: readonly EventDigest[]): Buffer {
   return marks;
 }
 
+/** For how many events there are marks. */
+export function countOf(marks: Buffer): number {
+  return Math.floor(marks.length / MARK_BYTES);
+}
+
 /** The first place where events and marks part, and how; undefined when they agree. */
 export function firstDifference(
   events: readonly EventDigest[],
   marks: Buffer,
 ): { readonly position: bigint; readonly reason: string } | undefined {
-  const count = Math.floor(marks.length / MARK_BYTES);
+  const count = countOf(marks);
   for (let index = 0; index < Math.max(events.length, count); index += 1) {
     const event = events[index];
     const at = index * MARK_BYTES;

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { SealAnchor, Verification } from '../../application/shared/event-log.ts';
 import { readCells } from './event-rows.ts';
-import { digestOf, firstDifference, NO_HASH, sealHash } from './seal-format.ts';
+import { countOf, digestOf, firstDifference, NO_HASH, sealHash } from './seal-format.ts';
 import type { EventDigest } from './seal-format.ts';
 
 /** The name of the sealer's checkpoint among those of the consumers. */
@@ -68,7 +68,7 @@ function flawInChain(
 async function flawInRange(tenant: string, seal: StoredSeal, events: EventStream): Promise<Flaw | undefined> {
   const covered: EventDigest[] = [];
   // One more than there should be is enough to name the first that should not be there.
-  while (covered.length <= seal.count) {
+  while (covered.length <= countOf(seal.marks)) {
     const next = await events.peek();
     if (next === undefined || next.position > seal.toPosition) break;
     covered.push(next);
@@ -76,7 +76,8 @@ async function flawInRange(tenant: string, seal: StoredSeal, events: EventStream
   }
   const sound = sealHash({ ...seal, tenant }, covered).equals(seal.hash);
   const difference = firstDifference(covered, seal.marks);
-  if (sound && difference === undefined && covered.length === seal.count) return undefined;
+  const counted = countOf(seal.marks) === seal.count;
+  if (sound && counted && difference === undefined) return undefined;
   if (!sound && difference !== undefined) return flaw(difference.position, seal.number, difference.reason);
   return flaw(seal.fromPosition, seal.number, 'The seal was changed, or an event together with its mark.');
 }
@@ -108,7 +109,8 @@ function eventsOf(pool: Pool, tenant: string, head: bigint): EventStream {
 }
 
 async function* sealsOf(pool: Pool, tenant: string, last: bigint): AsyncGenerator<StoredSeal> {
-  for (let after = 0; ;) {
+  let after = 0n;
+  while (after < last) {
     const { rows } = await pool.query<Record<'number' | 'from' | 'to' | 'count', string> & SealBytes>(
       `SELECT number, from_position AS from, to_position AS to, event_count AS count, marks, hash,
               previous_hash AS "previousHash"
@@ -116,11 +118,10 @@ async function* sealsOf(pool: Pool, tenant: string, last: bigint): AsyncGenerato
       [tenant, after, last],
     );
     for (const { number, from, to, count, marks, hash, previousHash } of rows) {
-      after = Number(number);
       const range = { fromPosition: BigInt(from), toPosition: BigInt(to) };
-      yield { ...range, number: after, count: Number(count), marks, hash, previousHash };
+      yield { ...range, number: Number(number), count: Number(count), marks, hash, previousHash };
     }
-    if (rows.length < SEAL_PAGE) return;
+    after = rows.length < SEAL_PAGE ? last : BigInt(rows.at(-1)?.number ?? last);
   }
 }
 

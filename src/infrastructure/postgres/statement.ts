@@ -64,7 +64,7 @@ export function sqlState(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-const LOST = /terminated|not queryable|closed|timeout exceeded when trying to connect|timeout expired/i;
+const LOST = /terminated|not queryable|closed|timeout exceeded when trying to connect|timeout expired|read timeout/i;
 
 /** Whether the connection is gone (or the server is going), so that nothing is known about what was under way. */
 export function isConnectionLost(error: unknown): boolean {

@@ -5,7 +5,7 @@ import type { ContextContract, OperationDefinition } from '../../application/sha
 import { InvalidInput } from '../../application/shared/errors.ts';
 import { spell } from '../../application/shared/spelling.ts';
 import { CommandFailure } from './failure-report.ts';
-import { flagsOf, type Flag } from './operation-flags.ts';
+import { flagsOf, valueOf, type Flag } from './operation-flags.ts';
 import { readAll, SecretReader, write, type Terminal } from './terminal.ts';
 
 /** Where operations are called and their answers go. */
@@ -85,7 +85,7 @@ async function inputOf(
   for (const { field, option, secret, required } of flags) {
     const value = options[option.attributeName()];
     if (!secret) {
-      if (value !== undefined) input[field] = value;
+      if (value !== undefined) input[field] = valueOf(value);
     } else if (value === true || (required && input[field] === undefined)) {
       if (file === '-') throw new InvalidInput(`Standard input is the whole input already: put ${field} into it.`);
       input[field] = await secrets.read(field);

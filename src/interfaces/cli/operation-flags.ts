@@ -46,8 +46,21 @@ function valueOption(field: string, property: JsonSchema, required: boolean, roo
   const items = kinds.has('array') ? resolve(schema.items ?? {}, root) : schema;
   const itemKinds = kindsOf(items, root);
   const option = new Option(`--${kebab(field)} <${placeholder(items, itemKinds, root)}>`, notes.join('; '));
-  if (!kinds.has('array')) return option.argParser((text) => read(text, kinds));
-  return option.argParser((text, earlier: unknown[] = []) => [...earlier, read(text, itemKinds)]);
+  if (!kinds.has('array')) return option.argParser((text): Given => ({ value: read(text, kinds) }));
+  return option.argParser((text, earlier?: Given): Given => {
+    const before = Array.isArray(earlier?.value) ? (earlier.value as readonly unknown[]) : [];
+    return { value: [...before, read(text, itemKinds)] };
+  });
+}
+
+/** What an option was given. In a box, because commander takes a bare null for a missing value. */
+interface Given {
+  readonly value: unknown;
+}
+
+/** The value of a flag that isn't secret, as it stands in the input: from what commander has for it. */
+export function valueOf(given: unknown): unknown {
+  return typeof given === 'object' && given !== null && 'value' in given ? given.value : given;
 }
 
 function choices(schema: JsonSchema): string | undefined {

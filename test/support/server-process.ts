@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -32,9 +33,14 @@ export class ServerProcess {
   #stderr = '';
   readonly #onExit = (): void => void this.child.kill('SIGKILL');
 
-  constructor(environment: NodeJS.ProcessEnv) {
-    this.#greets = environment['DATABASE_URL'] === undefined;
-    const env = { PATH: process.env['PATH'], PORT: '0', ...environment };
+  readonly #givenToken: string | undefined;
+
+  /** Where no administrator's token is given the server makes its own, and greets with it. */
+  constructor(environment: NodeJS.ProcessEnv, adminToken?: string) {
+    this.#greets = environment['DATABASE_URL'] === undefined && adminToken === undefined;
+    this.#givenToken = adminToken;
+    const token = adminToken === undefined ? {} : { ADMIN_TOKEN_SHA256: hash('sha256', adminToken, 'hex') };
+    const env = { PATH: process.env['PATH'], PORT: '0', ...token, ...environment };
     this.child = spawn(process.execPath, [script], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
@@ -70,9 +76,9 @@ export class ServerProcess {
     return Number(new URL(this.url).port);
   }
 
-  /** The administrator's token as it is printed. */
+  /** The administrator's token: the given one, or the one that is printed. */
   get adminToken(): string {
-    return /^Admin token: +(\S+)/m.exec(this.#stdout)?.[1] ?? '';
+    return this.#givenToken ?? /^Admin token: +(\S+)/m.exec(this.#stdout)?.[1] ?? '';
   }
 
   /** Resolves when it says that it listens. */

@@ -77,7 +77,8 @@ describe('the command line', () => {
 
   it('tells of exit codes and of the environment in its help', async () => {
     expect(await run(['--help'])).to.equal(0);
-    for (const { exitCode } of Object.values(ERROR_TABLE)) expect(terminal.shown.stdout).to.match(RegExp(`^ +${exitCode} `, 'm'));
+    for (const { exitCode } of Object.values(ERROR_TABLE))
+      expect(terminal.shown.stdout).to.match(RegExp(`^ +${exitCode} `, 'm'));
     expect(terminal.shown.stdout).to.include('API_URL').and.to.include('API_TOKEN');
   });
 
@@ -130,7 +131,9 @@ describe('the command line', () => {
   });
 
   it('prints a stream as lines of JSON', async () => {
-    expect(await run(['gift-cards', 'download-batch', '--batch-id', 'b'], () => [{ index: 0 }, { index: 1 }])).to.equal(0);
+    expect(await run(['gift-cards', 'download-batch', '--batch-id', 'b'], () => [{ index: 0 }, { index: 1 }])).to.equal(
+      0,
+    );
     expect(terminal.shown.stdout).to.equal('{"index":0}\n{"index":1}\n');
   });
 
@@ -205,7 +208,8 @@ describe('the command line', () => {
           static readonly code = 'test.failure';
           static readonly kind = kind as 'invalid';
         }
-        const error = kind === 'unexpected' ? new RemoteFailure('No.', 500, 'x.y', 'c-1') : new Failure('No.', { n: 1 });
+        const error =
+          kind === 'unexpected' ? new RemoteFailure('No.', 500, 'x.y', 'c-1') : new Failure('No.', { n: 1 });
         const fail = (): never => {
           throw error;
         };

@@ -66,7 +66,11 @@ describe('the prompt for a secret', () => {
   it('ends the program with 130 and without a word when it is left', async () => {
     const none = (): never => expect.fail('Nothing was to be done');
     const actions = { serve: none, migrate: none, backup: none, restore: none, connect: none, newKey: none };
-    const running = runCli(['gift-cards', 'check-balance'], { ...actions, version: '', contracts: [giftCards] }, terminal);
+    const running = runCli(
+      ['gift-cards', 'check-balance'],
+      { ...actions, version: '', contracts: [giftCards] },
+      terminal,
+    );
     terminal.stdin.write('\u0003');
     expect(await running).to.equal(130);
     expect(terminal.shown).to.deep.equal({ stdout: '', stderr: 'code: \n' });

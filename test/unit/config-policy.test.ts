@@ -4,7 +4,8 @@ import { policyOf } from '../../src/composition/gift-cards-module.ts';
 
 describe('the policy of gift cards', () => {
   const now = new Date('2026-01-01T00:00:00Z');
-  const expiry = (GIFT_CARD_EXPIRY_DAYS: string): Date | null => policyOf(loadConfig({ GIFT_CARD_EXPIRY_DAYS })).expiry(now, 'USD');
+  const expiry = (GIFT_CARD_EXPIRY_DAYS: string): Date | null =>
+    policyOf(loadConfig({ GIFT_CARD_EXPIRY_DAYS })).expiry(now, 'USD');
 
   it('lets cards live for as many days as the settings say', () => {
     expect(expiry('2')).to.deep.equal(new Date('2026-01-03T00:00:00Z'));

@@ -6,6 +6,7 @@ import { STAND_IN } from '../../domain/gift-cards/stand-in.ts';
 import { DomainError } from '../../domain/shared/domain-error.ts';
 import { subjectOf, type Call } from '../shared/call.ts';
 import type { GiftCardPorts } from './ports.ts';
+import { isTelling } from './refusals.ts';
 
 type LookupPorts = Pick<GiftCardPorts, 'vault' | 'policy'>;
 
@@ -22,8 +23,8 @@ export interface CardLookup {
   /** The card; throws `CardNotFound` or `InvalidCode`. One that was found by an old pepper is moved to the newest. */
   in(book: GiftCardBook): GiftCard;
   /**
-   * Decides about the card, or throws what `in` throws. Where nobody has the code a stand-in is judged, so that the
-   * refusal of an unknown code takes the same work as any other.
+   * Decides about the card. Where nobody has the code a stand-in is judged, so that the refusal of an unknown code takes
+   * the same work as any other; it is an `InvalidCode`, unless the order alone is reason enough.
    */
   judge<Decision>(book: GiftCardBook, decide: (card: GiftCard) => Decision): Decision;
 }
@@ -57,12 +58,12 @@ function refuseCode(): never {
   throw new InvalidCode('No card has this code.');
 }
 
-/** Throws `InvalidCode`, whatever becomes of the stand-in. */
+/** Throws what the stand-in is refused with, mostly `InvalidCode`; it can't be accepted. */
 function refuseLikeACard(decide: (card: GiftCard) => unknown): never {
   try {
     decide(STAND_IN);
   } catch (error) {
-    if (error instanceof InvalidCode || !(error instanceof DomainError)) throw error;
+    if (isTelling(error) || !(error instanceof DomainError)) throw error;
   }
   refuseCode();
 }

@@ -41,7 +41,8 @@ export function heldBefore(book: GiftCardBook, card: GiftCard, { orderId, purpos
 export function requireSameAmount(earlier: Redemption | Hold, amount: AmountIn | undefined): void {
   const first = Money.ofMinor(earlier.amountMinor, earlier.currency);
   if (amount !== undefined && amount(earlier.currency).compare(first) !== 0) {
-    throw new RedemptionConflict('The card has paid for this order and purpose with another amount.');
+    const details = { first: first.toDecimal(), currency: first.currency };
+    throw new RedemptionConflict('The card has paid for this order and purpose with another amount.', details);
   }
 }
 

@@ -3,8 +3,10 @@ import { CurrencyMismatch } from '../../domain/shared/money.ts';
 import { isPermitted, subjectOf, type Call } from '../shared/call.ts';
 import type { GiftCardPorts } from './ports.ts';
 
-/** Everything that would tell a stranger whether a code is one, and what is the matter with its card. */
 const TELLING = [...DISTINCT_REFUSALS, CurrencyMismatch, CardNotFound] as const;
+
+/** Whether an error would tell a stranger if a code is one, or what is the matter with its card. */
+export const isTelling = (error: unknown): boolean => TELLING.some((type) => error instanceof type);
 
 /** Whether the caller may be told why a card was refused. */
 export const mayKnowWhy = ({ principal, inProcess }: Call): boolean =>
@@ -26,7 +28,7 @@ export async function attempt<Result>(
     if (presented !== undefined) guard.accepted(call);
     return result;
   } catch (error) {
-    if (!TELLING.some((type) => error instanceof type)) throw error;
+    if (!isTelling(error)) throw error;
     if (presented !== undefined) guard.refused(call);
     throw mayKnowWhy(call) ? error : new GiftCardRefused('This gift card cannot be used.');
   }

@@ -5,12 +5,17 @@ import * as errors from './errors.ts';
 /** The look-up key of the stand-in for a card that isn't there. */
 export const NO_CODE = '';
 
+/** Throws `InvalidCode` for the stand-in. */
+export function requireCode(codeIndex: string): void {
+  if (codeIndex === NO_CODE) throw new errors.InvalidCode('No card has this code.');
+}
+
 /**
  * Throws `VoidedCard`, `FrozenCard` or `ExpiredCard` unless the card can take part in payments now; `InvalidCode` for
  * the stand-in.
  */
 export function requireUsable(state: GiftCardSnapshot, now: Date): void {
-  if (state.codeIndex === NO_CODE) throw new errors.InvalidCode('No card has this code.');
+  requireCode(state.codeIndex);
   if (state.voidedAt !== null) throw new errors.VoidedCard('The card is voided.');
   if (state.frozenAt !== null) throw new errors.FrozenCard('The card is frozen.');
   if (hasExpired(state, now)) throw new errors.ExpiredCard('The card has expired.');

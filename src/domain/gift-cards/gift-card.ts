@@ -1,5 +1,5 @@
 import { Money } from '../shared/money.ts';
-import { requireCurrency, requireUsable } from './card-guards.ts';
+import { requireCode, requireCurrency, requireUsable } from './card-guards.ts';
 import * as payments from './card-payments.ts';
 import type { Payment } from './card-payments.ts';
 import {
@@ -267,9 +267,10 @@ export class GiftCard {
 
   /** Throws unless the holder named is the card's; a card without a holder belongs to whoever has its code. */
   requireHolder(holderId: string | undefined): void {
-    const { holderId: bound } = this.#at.state;
-    if (bound !== (holderId ?? null))
-      throw new errors.HolderMismatch('The card is bound to another holder, or to none.');
+    const { holderId: bound, codeIndex } = this.#at.state;
+    if (bound === (holderId ?? null)) return;
+    requireCode(codeIndex);
+    throw new errors.HolderMismatch('The card is bound to another holder, or to none.');
   }
 
   get #account(): Account {

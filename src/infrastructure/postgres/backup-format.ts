@@ -79,7 +79,8 @@ export async function connected<T>(url: string, work: (client: pg.Client) => Pro
   const client = new pg.Client({
     connectionString: url,
     application_name: 'portolan backup',
-    options: '-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c client_encoding=UTF8 -c extra_float_digits=1',
+    options:
+      '-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c client_encoding=UTF8 -c extra_float_digits=1',
   });
   // The statement under way reports a lost connection as well.
   client.on('error', () => undefined);

@@ -18,7 +18,7 @@ export class LineReader {
 
   /** The next line; undefined at the end. Throws where the stream ends in the middle of a line. */
   async next(): Promise<string | undefined> {
-    for (let searched = 0; ; ) {
+    for (let searched = 0; ;) {
       const end = this.#rest.indexOf(NEWLINE, searched);
       if (end >= 0) {
         const line = this.#rest.toString('utf8', 0, end);

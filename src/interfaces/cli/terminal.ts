@@ -18,7 +18,6 @@ const INTERRUPT = '\u0003';
 const ERASE: ReadonlySet<string> = new Set(['\u007f', '\b']);
 const ERASE_LINE = '\u0015';
 /** What terminals send for arrows and other keys, and around what is pasted. */
-// eslint-disable-next-line no-control-regex
 const KEYS = /\u001b\[[0-9;]*[A-Za-z~]/g;
 
 /** Reads secrets one after another: a line each of standard input, or a prompt each that shows nothing. */
@@ -40,10 +39,10 @@ export class SecretReader {
 
   async #prompt(name: string): Promise<string> {
     const { stdin, stderr } = this.#terminal;
-    stderr.write(`${name}: `);
-    // In raw mode the terminal itself echoes nothing, so that what is typed isn't shown.
+    // In raw mode the terminal itself echoes nothing. First, so that whoever is asked can answer at once.
     stdin.setRawMode?.(true);
     try {
+      stderr.write(`${name}: `);
       return await this.#line(edited);
     } finally {
       stdin.setRawMode?.(false);
@@ -98,4 +97,9 @@ export async function readAll(stream: Readable): Promise<string> {
 /** Writes, and waits where the reader is slower than the writer. */
 export async function write(stream: Writable, text: string): Promise<void> {
   if (!stream.write(text)) await once(stream, 'drain');
+}
+
+/** Resolves when everything written so far has been taken; a process that ends before that loses the rest. */
+export function flushed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => void stream.write('', () => resolve()));
 }

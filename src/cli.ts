@@ -1,25 +1,18 @@
 #!/usr/bin/env node
 import { randomUUID } from 'node:crypto';
 import type { Caller } from './application/shared/client.ts';
-import { APPLICATION_CONTRACTS } from './composition/container.ts';
 import { isLoopback } from './composition/config-schemas.ts';
 import { ConfigurationError, loadConfig } from './composition/config.ts';
-import { databaseFault } from './composition/fault-lines.ts';
-import { databaseSettings, withOwnerUrl } from './composition/open-database.ts';
+import { APPLICATION_CONTRACTS } from './composition/contracts.ts';
+import type { Maintenance } from './composition/maintenance.ts';
 import { urlOf } from './composition/own-url.ts';
-import { restoreBackup } from './composition/restore-backup.ts';
 import { adminTokenIfThere } from './composition/secrets.ts';
 import { VERSION } from './composition/version.ts';
-import { EmbeddedPostgresError } from './infrastructure/embedded-postgres/embedded-postgres-error.ts';
-import { backup } from './infrastructure/postgres/backup.ts';
-import { BackupError } from './infrastructure/postgres/backup-format.ts';
-import { migrate, MigrationError } from './infrastructure/postgres/migrate.ts';
 import { CliFailure } from './interfaces/cli/failure-report.ts';
 import { runCli } from './interfaces/cli/program.ts';
-import { flushed } from './interfaces/cli/terminal.ts';
 import { explaining } from './interfaces/cli/server-caller.ts';
+import { flushed } from './interfaces/cli/terminal.ts';
 import { httpClient } from './interfaces/http/http-client.ts';
-import { serve } from './server.ts';
 
 /** The server answers or refuses within its own deadline; this is for one that does neither. */
 const CALL_MS = 60_000;
@@ -45,29 +38,21 @@ async function connect(server: string | undefined): Promise<Caller> {
   return explaining(client, { baseUrl, hasToken: token !== undefined });
 }
 
-/** Gives what goes wrong outside of operations the kind that makes its exit code. */
-async function sorted<T>(work: () => Promise<T>): Promise<T> {
+/** Gives wrong settings the kind that makes their exit code. */
+async function configured<T>(work: Promise<T>): Promise<T> {
   try {
-    return await work();
+    return await work;
   } catch (error) {
-    throw sort(error);
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw new CliFailure('invalid', 'configuration.invalid', error.message, { cause: error });
   }
 }
 
-function sort(error: unknown): unknown {
-  if (error instanceof ConfigurationError) return fault('invalid', 'configuration.invalid', error);
-  if (error instanceof EmbeddedPostgresError) return fault('unavailable', 'database.unavailable', error);
-  if (error instanceof MigrationError) return fault('rule_violated', 'database.migration_refused', error);
-  if (error instanceof BackupError) return fault('rule_violated', 'database.backup_refused', error);
-  const line = databaseFault(error);
-  return line === undefined ? error : new CliFailure('unavailable', 'database.unavailable', line, { cause: error });
+/** Loaded when it is needed: calls of operations begin without it in half the time. */
+async function maintain<T>(work: (maintenance: Maintenance) => Promise<T>): Promise<T> {
+  const { maintenanceOf } = await import('./composition/maintenance.ts');
+  return configured(work(maintenanceOf(process.env)));
 }
-
-const fault = (kind: CliFailure['kind'], code: string, error: Error): CliFailure =>
-  new CliFailure(kind, code, error.message, { cause: error });
-
-const onDatabase = <T>(create: boolean, work: (ownerUrl: string) => Promise<T>): Promise<T> =>
-  sorted(() => withOwnerUrl(databaseSettings(process.env), { create }, work));
 
 // A reader that has seen enough, such as `head`, goes away before the end. A server goes on without its reader.
 if (process.argv[2] !== 'serve') {
@@ -80,11 +65,11 @@ const exitCode = await runCli(
     version: VERSION,
     contracts: APPLICATION_CONTRACTS,
     newKey: randomUUID,
-    connect: (server) => sorted(() => connect(server)),
-    serve,
-    migrate: () => onDatabase(true, async (url) => ({ applied: await migrate(url) })),
-    backup: (file) => onDatabase(false, (url) => backup(url, file)),
-    restore: (file) => onDatabase(true, (url) => restoreBackup(url, file, process.env)),
+    connect: (server) => configured(connect(server)),
+    serve: async () => (await import('./server.ts')).serve(),
+    migrate: () => maintain((maintenance) => maintenance.migrate()),
+    backup: (file) => maintain((maintenance) => maintenance.backup(file)),
+    restore: (file) => maintain((maintenance) => maintenance.restore(file)),
   },
   process,
 );

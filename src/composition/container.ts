@@ -1,20 +1,17 @@
 import { apiTokens } from '../application/access/index.ts';
 import { events } from '../application/events/contract.ts';
 import { eventHandlers } from '../application/events/index.ts';
-import { giftCards } from '../application/gift-cards/index.ts';
 import { jobHandlers, jobs } from '../application/jobs/index.ts';
 import { privacy, privacyHandlers } from '../application/privacy/index.ts';
 import type { ContextContract } from '../application/shared/contract.ts';
 import type { CompiledOperation } from '../application/shared/pipeline.ts';
 import { API_TOKENS, bindAccess } from './access-module.ts';
 import { contextModule } from './context-module.ts';
+import { APPLICATION_CONTRACTS } from './contracts.ts';
 import { bindFrame } from './frame-module.ts';
 import { bindGiftCards, GIFT_CARDS } from './gift-cards-module.ts';
 import { Wiring } from './token.ts';
 import * as tokens from './tokens.ts';
-
-/** Every contract that this application speaks; a context is mounted by a line here and its module below. */
-export const APPLICATION_CONTRACTS = [giftCards, apiTokens, events, jobs, privacy] as const;
 
 /** Types that no foreign event may have. */
 export const OWN_EVENT_TYPES: ReadonlySet<string> = new Set([

@@ -3,7 +3,7 @@ import * as jobErrors from '../application/shared/job-errors.ts';
 import * as mailErrors from '../application/shared/mailer.ts';
 import { DomainError } from '../domain/shared/domain-error.ts';
 import { errorMarkdown, errorTable } from '../interfaces/http/error-docs.ts';
-import { APPLICATION_CONTRACTS } from './container.ts';
+import { APPLICATION_CONTRACTS } from './contracts.ts';
 
 /** Classes of errors that end inside: as the failure of a job, not as an answer. */
 function insideErrors(): readonly { readonly code: string; readonly kind: string }[] {

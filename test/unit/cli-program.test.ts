@@ -5,7 +5,7 @@ import type { Answer, Caller } from '../../src/application/shared/client.ts';
 import type { ContextContract } from '../../src/application/shared/contract.ts';
 import { ERROR_TABLE } from '../../src/application/shared/error-table.ts';
 import { spell } from '../../src/application/shared/spelling.ts';
-import { APPLICATION_CONTRACTS } from '../../src/composition/container.ts';
+import { APPLICATION_CONTRACTS } from '../../src/composition/contracts.ts';
 import { DomainError } from '../../src/domain/shared/domain-error.ts';
 import { runCli, type CliActions } from '../../src/interfaces/cli/program.ts';
 import { RemoteFailure } from '../../src/interfaces/http/remote-failure.ts';

@@ -1,4 +1,3 @@
-import { apiTokens } from '../application/access/index.ts';
 import { events } from '../application/events/contract.ts';
 import { eventHandlers } from '../application/events/index.ts';
 import { jobHandlers, jobs } from '../application/jobs/index.ts';

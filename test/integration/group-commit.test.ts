@@ -285,6 +285,18 @@ describe('group commit on PostgreSQL', function () {
     });
   });
 
+  it("refuses a caller's transaction that would not see what is stored when the locks are held", async () => {
+    const scenario = scenarioOf(site, site.open());
+    const cardId = await scenario.issue();
+    for (const isolation of ['REPEATABLE READ', 'SERIALIZABLE']) {
+      const client = await site.stranger();
+      await client.query(`SET TRANSACTION ISOLATION LEVEL ${isolation}`);
+      const [outcome] = await Promise.allSettled([reload(scenario, cardId, undefined, client)]);
+      expect(outcome).to.have.nested.property('reason.message').that.includes(isolation.toLowerCase());
+      await client.query('ROLLBACK');
+    }
+  });
+
   describe('decides on what is stored when the locks are held', () => {
     for (const isolation of ['read committed', 'repeatable read'] as const) {
       it(`also on what was committed while it waited for them; default isolation ${isolation}`, async () => {

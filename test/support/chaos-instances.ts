@@ -61,7 +61,7 @@ export async function instancesSite(): Promise<InstancesSite> {
     async stranger() {
       const client = new pg.Client({ connectionString: site.ownerUrl });
       await client.connect();
-      await client.query('BEGIN');
+      await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
       opened.push({ close: () => client.end() });
       return client;
     },

@@ -9,9 +9,9 @@ import {
   refusedOutcome,
   replay,
   writeReceipts,
+  type CommandLog,
   type Outcome,
   type ReceiptRow,
-  type StoredReceipt,
 } from './command-log.ts';
 import type { Send, Statement } from './statement.ts';
 
@@ -45,6 +45,13 @@ interface Gathered<Changes> {
 /** The commit was answered with a rollback, or not at all. */
 export class CommitFailed extends Error {}
 
+/** A caller's transaction whose snapshot is older than the locks: decisions would be made on what was. */
+export class WrongIsolation extends Error {
+  constructor(isolation: string) {
+    super(`Commands need a transaction of the isolation level read committed, not ${isolation}.`);
+  }
+}
+
 /**
  * One batch in one transaction: lock, load, decide, write, commit, in three round trips. Returns each command's result
  * in order, and the log position of the commit. Rejects when nothing of the batch is stored (or, after `ending`, when
@@ -65,7 +72,8 @@ export async function runBatch<Keys, Book, Changes, Handle>(
     readCommandLog(commands.map(({ context }) => context)),
     ...store.reads(tenant, allKeys, locked.handle),
   ]);
-  const { now, receipts } = log?.rows[0] as { now: Date; receipts: readonly StoredReceipt[] | null };
+  const { now, receipts, isolation } = log?.rows[0] as CommandLog;
+  if (isolation !== 'read committed') throw new WrongIsolation(isolation);
   const book = store.book(
     now,
     rows.map((result) => result.rows),

@@ -27,11 +27,18 @@ export interface StoredReceipt {
 /** What became of one command of a batch. */
 export type Outcome = { readonly committed: Committed<Json> } | { readonly error: unknown };
 
+/** What is read besides the rows. */
+export interface CommandLog {
+  readonly now: Date;
+  readonly receipts: readonly StoredReceipt[] | null;
+  readonly isolation: string;
+}
+
 /** Reads the clock and the receipts; sent after the locks are held, so that both are as late as the rows. */
 export function readCommandLog(contexts: readonly CommandContext[]): Statement {
   return {
     name: 'command-log-read',
-    text: `SELECT clock_timestamp() AS now,
+    text: `SELECT clock_timestamp() AS now, current_setting('transaction_isolation') AS isolation,
       (SELECT json_agg(json_build_object('id', id, 'fingerprint', fingerprint, 'outcome', outcome, 'position', position::text))
        FROM portolan.receipts WHERE id = ANY($1::uuid[])) AS receipts`,
     values: [contexts.flatMap(({ receipt }) => (receipt === undefined ? [] : [receipt.id]))],

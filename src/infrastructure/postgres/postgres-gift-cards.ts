@@ -70,8 +70,9 @@ export class PostgresGiftCards implements GiftCardRepository {
   }
 
   /**
-   * The same repository on a transaction of the caller's. Results are provisional until he commits. Locks are taken
-   * call by call: who changes several cards names them in order of id, or retries on deadlock (40P01).
+   * The same repository on a transaction of the caller's, of the isolation level read committed. Results are provisional
+   * until he commits. Locks are taken call by call: who changes several cards names them in order of id, or retries on
+   * deadlock (40P01).
    */
   within(client: ClientBase): GiftCardRepository {
     return { update: (context, keys, decide) => this.#commands.within(client, context, keys, keyed(keys, decide)) };

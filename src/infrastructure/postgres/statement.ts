@@ -73,7 +73,7 @@ export function isConnectionLost(error: unknown): boolean {
   if (state !== undefined) return /^(08|57P0[1-3])/.test(state);
   // What the driver and the socket throw: a system error has a code such as ECONNRESET, the driver's own only a text.
   return (
-    ('code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)) || LOST.test(error.message)
+    ('code' in error && typeof error.code === 'string' && /^E[A-Z_]+$/.test(error.code)) || LOST.test(error.message)
   );
 }
 

@@ -28,6 +28,9 @@ export interface CloseResult {
 /** How long a connection without a whole request is still waited for when the server stops. */
 const QUIET_MS = 1_000;
 
+/** Connections that may wait to be accepted: after a restart all clients come back at once. */
+const BACKLOG = 4_096;
+
 const BROKEN_REQUEST_STATUS: { readonly [code: string]: number } = {
   HPE_HEADER_OVERFLOW: 431,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
@@ -78,7 +81,7 @@ export class HttpServer {
   listen(port: number, host: string): Promise<AddressInfo> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
+      this.#server.listen(port, host, BACKLOG, () => {
         this.#server.off('error', reject);
         resolve(this.#server.address() as AddressInfo);
       });

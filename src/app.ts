@@ -68,6 +68,9 @@ export class App {
     const applied = await migrate(database.ownerUrl);
     if (applied.length > 0) this.#logger.info('migrated', { applied });
     const admin = await developmentAdmin(config);
+    if (admin.tokens.length === 0 && config.jwksUrl === undefined) {
+      this.#logger.warn('there is no administrator: set ADMIN_TOKEN_SHA256 or JWKS_URL');
+    }
     const wiring = createWiring();
     wiring.value(tokens.CONFIG, config);
     wiring.value(tokens.DATABASE, database);

@@ -15,6 +15,9 @@ const CLOSE_MS = 5_000;
 /** Time for the last lines of output to be taken. */
 const FLUSH_MS = 1_000;
 
+/** How often a server looks whether npm is still there. */
+const PARENT_CHECK_MS = 100;
+
 /** A signal repeated sooner is the same wish: npm passes on the Ctrl-C that the terminal sends to both. */
 const IMPATIENT_MS = 1_000;
 
@@ -83,11 +86,24 @@ function endOf(logger: Logger): { readonly wanted: Promise<End>; readonly insist
       if (performance.now() - signalledAt > IMPATIENT_MS) insisted.resolve('insisted');
     });
   }
+  onParentLost(() => wanted.resolve({ signal: 'npm ended', code: EXIT.stopped }));
   process.on('uncaughtException', (error) => {
     logger.error('nobody caught an error', { error });
     wanted.resolve({ signal: 'uncaught error', code: EXIT.failed });
   });
   return { wanted: wanted.promise, insisted: insisted.promise };
+}
+
+/**
+ * npm runs its scripts in a shell and sends a signal to that alone, which ends without passing it on: for a server that
+ * npm has started, the loss of the shell is the signal.
+ */
+function onParentLost(lost: () => void): void {
+  if (process.env['npm_lifecycle_event'] === undefined) return;
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) lost();
+  }, PARENT_CHECK_MS).unref();
 }
 
 /** Says why the start failed: to an operator in a line, to a developer in the log. */

@@ -1,11 +1,14 @@
 import { expect } from 'chai';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { postmasterOf } from '../support/embedded-process.ts';
 import { temporaryFolder } from '../support/postgres.ts';
 import { RawRequest } from '../support/raw-request.ts';
-import { databaseRuns, ServerProcess, stopDatabase } from '../support/server-process.ts';
+import { collect } from '../support/run.ts';
+import { databaseRuns, ServerProcess, serverScript, stopDatabase } from '../support/server-process.ts';
 
 const BATCH_SIZE = 30_000;
 
@@ -150,6 +153,18 @@ describe('a server process that is stopped', function () {
   it('stops as well when its terminal is closed', async () => {
     const server = await start();
     expect(await server.end('SIGHUP')).to.deep.equal({ code: 0, signal: null });
+    expect(await databaseRuns(dataFolder)).to.equal(false);
+  });
+
+  it('stops as well when npm, which passes no signal on, has ended', async () => {
+    const env = { PATH: process.env['PATH'], npm_lifecycle_event: 'start', DATA_FOLDER: dataFolder, PORT: '0' };
+    const shell = spawn('sh', ['-c', `"${process.execPath}" "${serverScript}"; true`], { env });
+    const output = collect(shell);
+    while (!output().includes('listening')) await once(shell.stdout, 'data');
+    shell.kill('SIGTERM');
+    // Only the server still holds its end of this.
+    await once(shell.stdout, 'close');
+    expect(output()).to.include('"signal":"npm ended"').and.to.include('"message":"stopped"');
     expect(await databaseRuns(dataFolder)).to.equal(false);
   });
 

@@ -307,8 +307,8 @@ export class GiftCardModel {
 
   #same<Payment extends { card: string; amount: number }>(earlier: Payment, amount: ModelAmount | undefined): Payment {
     if (amount === undefined) return earlier;
-    if (amount.currency !== this.card(earlier.card).currency) throw new ModelRefusal('money.currency_mismatch');
-    if (amount.minor !== earlier.amount) throw new ModelRefusal('redemption_conflict');
+    const isSame = amount.currency === this.card(earlier.card).currency && amount.minor === earlier.amount;
+    if (!isSame) throw new ModelRefusal('redemption_conflict');
     return earlier;
   }
 

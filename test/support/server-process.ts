@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { layoutOf } from '../../src/infrastructure/embedded-postgres/cluster.ts';
 import { findPostmaster, stopPostmaster } from '../../src/infrastructure/embedded-postgres/postmaster.ts';
 
-const script = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
+/** The program that `npm start` runs. */
+export const serverScript = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
 const readyWithinMs = 60_000;
 const pollMs = 5;
 
@@ -41,7 +42,7 @@ export class ServerProcess {
     this.#givenToken = adminToken;
     const token = adminToken === undefined ? {} : { ADMIN_TOKEN_SHA256: hash('sha256', adminToken, 'hex') };
     const env = { PATH: process.env['PATH'], PORT: '0', ...token, ...environment };
-    this.child = spawn(process.execPath, [script], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(process.execPath, [serverScript], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     this.ended = once(this.child, 'close').then(([code, signal]) => {

@@ -1,4 +1,4 @@
-import { HoldEnded, HoldNotFound } from '../../domain/gift-cards/errors.ts';
+import { HoldEnded, HoldNotFound, RedemptionConflict } from '../../domain/gift-cards/errors.ts';
 import type { GiftCardBook } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { Hold } from '../../domain/gift-cards/records.ts';
 import { Money } from '../../domain/shared/money.ts';
@@ -8,7 +8,7 @@ import { readOptionalAmount, type AmountIn } from './amounts.ts';
 import { accept, reply } from './answers.ts';
 import { cardById } from './card-lookup.ts';
 import type { giftCards } from './contract.ts';
-import { acceptPayment, paidBefore, requireSameAmount } from './order-payments.ts';
+import { acceptPayment, isSameAmount, paidBefore } from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 import { viewRedemption } from './views.ts';
 
@@ -49,6 +49,8 @@ function captureAgain(book: GiftCardBook, hold: Hold, amount: AmountIn | undefin
   const first = paidBefore(book, card, hold);
   if (hold.status !== 'captured' || first === undefined) refuseEnded(hold);
   // Left out, the amount is the whole hold, the second time too.
-  requireSameAmount(first, amount ?? (() => Money.ofMinor(hold.amountMinor, hold.currency)));
+  if (!isSameAmount(first, amount ?? (() => Money.ofMinor(hold.amountMinor, hold.currency)))) {
+    throw new RedemptionConflict('The hold was captured with another amount.');
+  }
   return accept(viewRedemption(first, card, book.now));
 }

@@ -1,4 +1,3 @@
-import { RedemptionConflict } from '../../domain/gift-cards/errors.ts';
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Hold } from '../../domain/gift-cards/records.ts';
 import { commandContext } from '../shared/call.ts';
@@ -7,7 +6,7 @@ import { readOptionalAmount } from './amounts.ts';
 import { accept, reply } from './answers.ts';
 import { lookUp } from './card-lookup.ts';
 import type { giftCards } from './contract.ts';
-import { amountDue, heldBefore, paidBefore, requireOrderOpen, requireSameAmount } from './order-payments.ts';
+import { amountDue, heldBefore, isSameAmount, paidBefore, requireOrderOpen } from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 import { attempt, requireOwnSpending } from './refusals.ts';
 import { viewHold } from './views.ts';
@@ -30,17 +29,14 @@ export function hold({ cards, ids, ...ports }: Ports): Handler<(typeof giftCards
           requireOrderOpen(book, orderId);
           card.requireHolder(input.holderId);
           const before = heldBefore(book, card, input);
-          if (before !== undefined) {
-            requireSameAmount(before, amount);
+          if (before !== undefined && isSameAmount(before, amount)) {
             return accept(viewHold(before, before.balanceAfterMinor));
           }
-          if (paidBefore(book, card, input) !== undefined) {
-            throw new RedemptionConflict('The card has paid for this order and purpose already.');
-          }
+          const earlier = before ?? paidBefore(book, card, input);
           const due = amount?.(card.currency) ?? amountDue(card, orderTotal, book.now);
           const expiresAt = new Date(book.now.getTime() + expiresInSeconds * 1000);
           const moment = { now: book.now, newId: ids };
-          const held = card.hold({ id, orderId, purpose, amount: due }, expiresAt, moment);
+          const held = card.hold({ id, orderId, purpose, amount: due, earlier }, expiresAt, moment);
           const made = changedHold(held, id);
           return accept(viewHold(made, made.balanceAfterMinor), { cards: [held] });
         }),

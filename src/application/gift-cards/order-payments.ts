@@ -1,11 +1,11 @@
-import { OrderCancelled, RedemptionConflict } from '../../domain/gift-cards/errors.ts';
+import { OrderCancelled } from '../../domain/gift-cards/errors.ts';
 import type { GiftCardBook } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Moment } from '../../domain/gift-cards/card-state.ts';
 import type { HouseAccount } from '../../domain/gift-cards/journal.ts';
 import { applyLegs, legsOfCard } from '../../domain/gift-cards/order-refunds.ts';
 import type { Hold, Redemption, RefundLeg } from '../../domain/gift-cards/records.ts';
-import { Money } from '../../domain/shared/money.ts';
+import type { Money } from '../../domain/shared/money.ts';
 import type { AmountIn } from './amounts.ts';
 import { accept } from './answers.ts';
 import { viewRedemption } from './views.ts';
@@ -37,19 +37,19 @@ export function heldBefore(book: GiftCardBook, card: GiftCard, { orderId, purpos
   return open !== undefined && open.expiresAt > book.now ? open : undefined;
 }
 
-/** Throws `RedemptionConflict` unless the earlier payment was of this amount, and `CurrencyMismatch`. */
-export function requireSameAmount(earlier: Redemption | Hold, amount: AmountIn | undefined): void {
-  const first = Money.ofMinor(earlier.amountMinor, earlier.currency);
-  if (amount !== undefined && amount(earlier.currency).compare(first) !== 0) {
-    const details = { first: first.toDecimal(), currency: first.currency };
-    throw new RedemptionConflict('The card has paid for this order and purpose with another amount.', details);
-  }
+/** Whether an earlier payment was of this amount, so that it is answered again; so it is where none is stated. */
+export function isSameAmount(earlier: Redemption | Hold, amount: AmountIn | undefined): boolean {
+  const again = amount?.(earlier.currency);
+  return again === undefined || (again.currency === earlier.currency && again.minor === earlier.amountMinor);
 }
 
 /** What to take where no amount is given: all that is available, or what is due where that is less. */
 export function amountDue(card: GiftCard, orderTotal: AmountIn | undefined, now: Date): Money {
   const available = card.available(now);
-  return orderTotal === undefined ? available : available.min(orderTotal(card.currency));
+  const total = orderTotal?.(card.currency);
+  // A total in another currency is refused where every amount in another currency is.
+  const isMore = total?.currency === available.currency && total.compare(available) > 0;
+  return total === undefined || isMore ? available : total;
 }
 
 /**

@@ -1,18 +1,10 @@
-import { RedemptionConflict } from '../../domain/gift-cards/errors.ts';
 import { commandContext } from '../shared/call.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { readOptionalAmount } from './amounts.ts';
 import { accept, reply } from './answers.ts';
 import { lookUp } from './card-lookup.ts';
 import type { giftCards } from './contract.ts';
-import {
-  acceptPayment,
-  amountDue,
-  heldBefore,
-  paidBefore,
-  requireOrderOpen,
-  requireSameAmount,
-} from './order-payments.ts';
+import { acceptPayment, amountDue, heldBefore, isSameAmount, paidBefore, requireOrderOpen } from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 import { attempt, requireOwnSpending } from './refusals.ts';
 import { viewRedemption } from './views.ts';
@@ -39,15 +31,12 @@ export function redeem({ cards, ids, policy, ...ports }: Ports): Handler<(typeof
           requireOrderOpen(book, orderId);
           card.requireHolder(input.holderId);
           const before = paidBefore(book, card, input);
-          if (before !== undefined) {
-            requireSameAmount(before, amount);
+          if (before !== undefined && isSameAmount(before, amount)) {
             return accept(viewRedemption(before, card, book.now));
           }
-          if (heldBefore(book, card, input) !== undefined) {
-            throw new RedemptionConflict('The card holds money for this order and purpose: capture or release that.');
-          }
+          const earlier = before ?? heldBefore(book, card, input);
           const due = amount?.(card.currency) ?? amountDue(card, orderTotal, book.now);
-          const paid = card.redeem({ id, orderId, purpose, amount: due }, moment);
+          const paid = card.redeem({ id, orderId, purpose, amount: due, earlier }, moment);
           return acceptPayment(book, paid, id, policy.expiryAccount, moment);
         }),
       );

@@ -21,25 +21,31 @@ export interface Payment {
   readonly orderId: string;
   readonly purpose: string;
   readonly amount: Money;
+  /** What the card has paid or holds for the same purpose already, if that was something else than this. */
+  readonly earlier?: Redemption | Hold | undefined;
 }
 
 const accountOf = ({ state }: CardProgress): Account => `card:${state.id}`;
 
 /** Books back the holds whose time is over, and throws unless the card can then pay the amount. */
-export function readyToSpend(at: CardProgress, amount: Money, moment: Moment): CardProgress {
-  requireFunds(at.state, amount, moment.now);
+export function readyToSpend(
+  at: CardProgress,
+  payment: Pick<Payment, 'amount' | 'earlier'>,
+  moment: Moment,
+): CardProgress {
+  requireFunds(at.state, payment, moment.now);
   return releaseExpired(at, moment);
 }
 
 export function redeem(at: CardProgress, payment: Payment, moment: Moment): CardProgress {
-  const ready = readyToSpend(at, payment.amount, moment);
+  const ready = readyToSpend(at, payment, moment);
   const paid = book(ready, { type: 'redemption', from: accountOf(at), ...toSettlement(payment) }, moment);
   return redeemed(paid, payment, 'redeemed', {}, moment);
 }
 
 export function hold(at: CardProgress, payment: Payment, expiresAt: Date, moment: Moment): CardProgress {
   if (expiresAt <= moment.now) throw new errors.InvalidExpiry('A hold must expire in the future.');
-  const ready = readyToSpend(at, payment.amount, moment);
+  const ready = readyToSpend(at, payment, moment);
   if (ready.state.openHolds.length >= MAX_OPEN_HOLDS) {
     throw new errors.TooManyHolds(`A card carries at most ${MAX_OPEN_HOLDS} open holds.`);
   }

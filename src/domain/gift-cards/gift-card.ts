@@ -173,7 +173,7 @@ export class GiftCard {
 
   /** The paying half of a transfer. */
   transferOut(transferId: string, toCardId: string, amount: Money, moment: Moment): GiftCard {
-    const at = payments.readyToSpend(this.#at, amount, moment);
+    const at = payments.readyToSpend(this.#at, { amount }, moment);
     const movement = { type: 'transfer_out', from: this.#account, to: `transfer:${transferId}` } as const;
     const booked = book(at, { ...movement, amountMinor: amount.minor, referenceId: transferId }, moment);
     const facts = { transferId, direction: 'out', otherCardId: toCardId, amount: amount.toDecimal() };
@@ -267,9 +267,9 @@ export class GiftCard {
 
   /** Throws unless the holder named is the card's; a card without a holder belongs to whoever has its code. */
   requireHolder(holderId: string | undefined): void {
-    const { holderId: bound, codeIndex } = this.#at.state;
+    const { holderId: bound } = this.#at.state;
     if (bound === (holderId ?? null)) return;
-    requireCode(codeIndex);
+    requireCode(this.#at.state);
     throw new errors.HolderMismatch('The card is bound to another holder, or to none.');
   }
 

@@ -158,9 +158,11 @@ describe('SMTP mailer', () => {
   });
 
   it('sends nothing to a server whose certificate nobody vouches for', async () => {
-    const { mailer, server } = await start('tls');
-    expect(await failureOf(mailer, 'someone@example.com')).to.be.instanceOf(MailUnavailable);
-    expect(await server.received()).to.deep.equal([]);
+    const { mailer } = await start('tls');
+    const error = await failureOf(mailer, 'someone@example.com');
+    expect(error).to.be.instanceOf(MailUnavailable);
+    // It ended while connecting: nothing of the mail had been sent.
+    expect(error.details).to.include({ command: 'CONN' });
   });
 
   it('sends nothing in the clear where TLS is required', async () => {

@@ -57,8 +57,9 @@ export async function startSmtpServer(mode: SmtpMode = 'plain'): Promise<TestSmt
   });
   // Messages keep their order: when the answer is here, so is all that was told before.
   const settle = (): Promise<void> =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
       settled = resolve;
+      void exited.then(() => reject(new Error('The mail server of the test has ended.')));
       child.send('settle');
     });
   return {

@@ -29,5 +29,15 @@ export default tseslint.config(
     files: ['test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.ts'],
     rules: { 'max-lines-per-function': 'off', 'no-console': 'off', 'max-lines': ['error', { max: 500 }] },
   },
+  {
+    files: ['test/**/*.ts'],
+    ignores: ['test/support/skip.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { property: 'skip', message: 'Skip by test/support/skip.ts, so that the reason is printed.' },
+      ],
+    },
+  },
   { files: ['src/interfaces/cli/*.ts', 'src/server.ts'], rules: { 'no-console': 'off' } },
 );

@@ -7,6 +7,7 @@ import { cli, cliCommand, cliJson, type CliOptions } from '../support/cli-proces
 import { freePort } from '../support/ports.ts';
 import { temporaryFolder } from '../support/postgres.ts';
 import { databaseRuns, ServerProcess, stopDatabase } from '../support/server-process.ts';
+import { skip } from '../support/skip.ts';
 
 const shell = promisify(execFile);
 
@@ -81,7 +82,7 @@ describe('the command line with a server', function () {
       () => true,
       () => false,
     );
-    if (!hasScript) this.skip();
+    if (!hasScript) skip(this, 'the program script, which makes terminals, is not installed');
     const { code } = await newCard();
     const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     const command = `env ${settings.join(' ')} ${cliCommand} gift-cards check-balance`;

@@ -20,6 +20,7 @@ import { stopPostmaster } from '../../src/infrastructure/embedded-postgres/postm
 import { postmasterOf, query, spawnServer } from '../support/embedded-process.ts';
 import type { Report, ServerProcess } from '../support/embedded-process.ts';
 import { temporaryFolder } from '../support/postgres.ts';
+import { skip } from '../support/skip.ts';
 
 describe('embedded PostgreSQL', function () {
   this.timeout(60_000);
@@ -220,7 +221,7 @@ describe('embedded PostgreSQL', function () {
     });
 
     it('recovers when backends of a killed server still hold the shared memory', async function () {
-      if (process.platform !== 'linux') return this.skip();
+      if (process.platform !== 'linux') skip(this, 'orphaned backends are found by /proc, which Linux has');
       const first = spawn();
       const { ownerUrl } = await first.report;
       const { processId = 0 } = (await postmasterOf(dataFolder)) ?? {};
@@ -235,7 +236,7 @@ describe('embedded PostgreSQL', function () {
     });
 
     it('is not deceived by a process that has got the number of the dead server', async function () {
-      if (process.platform !== 'linux') return this.skip();
+      if (process.platform !== 'linux') skip(this, 'the true owner of a number is found by /proc, which Linux has');
       const first = spawn();
       await first.report;
       const { processId = 0 } = (await postmasterOf(dataFolder)) ?? {};
@@ -393,7 +394,7 @@ describe('embedded PostgreSQL', function () {
 
   describe('under another account', () => {
     it('runs unprivileged when this process is root, although the folder above is closed to others', async function () {
-      if (process.getuid?.() !== 0) return this.skip();
+      if (process.getuid?.() !== 0) skip(this, 'only root can change to another account');
       expect((await stat(parent)).mode & 0o077).to.equal(0);
       await spawn().report;
       const { processId = 0 } = (await postmasterOf(dataFolder)) ?? {};
@@ -402,7 +403,7 @@ describe('embedded PostgreSQL', function () {
     });
 
     it('runs programs that lie in a folder closed to others', async function () {
-      if (process.getuid?.() !== 0) return this.skip();
+      if (process.getuid?.() !== 0) skip(this, 'only root can change to another account');
       const binaries = await loadBinaries();
       const closed = join(parent, 'package');
       await cp(join(dirname(binaries.postgres), '..'), join(closed, 'native'), {
@@ -432,7 +433,7 @@ describe('embedded PostgreSQL', function () {
     });
 
     it('runs as an ordinary user, and afterwards as root on the same folder', async function () {
-      if (process.getuid?.() !== 0) return this.skip();
+      if (process.getuid?.() !== 0) skip(this, 'only root can change to another account');
       await chown(parent, 65534, 65534);
       const ordinary = spawn('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');
       const { ownerUrl } = await ordinary.report;
@@ -444,7 +445,7 @@ describe('embedded PostgreSQL', function () {
     });
 
     it('takes possession of a cluster that root has copied', async function () {
-      if (process.getuid?.() !== 0) return this.skip();
+      if (process.getuid?.() !== 0) skip(this, 'only root can change to another account');
       await startAndStop();
       const copy = join(parent, 'copy');
       await cp(dataFolder, copy, { recursive: true });
@@ -453,7 +454,7 @@ describe('embedded PostgreSQL', function () {
     });
 
     it('tells an ordinary user in one line that the folder belongs to somebody else', async function () {
-      if (process.getuid?.() !== 0) return this.skip();
+      if (process.getuid?.() !== 0) skip(this, 'only root can change to another account');
       await startAndStop();
       const { refusal: line } = await spawn('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups').report;
       expect(line).to.match(/^EmbeddedPostgresError: Cannot use the data folder .*: EACCES/);

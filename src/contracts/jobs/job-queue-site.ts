@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, JobDefinition, JobPriority, JobQueue, NewJob } from '../../application/shared/job-queue.ts';
+import type { ContractCase } from '../shared/contract-runner.ts';
 
 /** The settings that the suite needs to choose; everything else is the adapter's default. */
 export interface JobQueueSiteSettings {
@@ -15,21 +16,18 @@ export interface JobQueueSite {
   /** Opens a further queue on the same store. */
   open(settings?: JobQueueSiteSettings): Promise<JobQueue>;
   /**
-   * The same, but its workers' signs of life never reach the store, as if the process stood still. Adapters that
-   * leave it out are not tested for the takeover of a crashed worker's jobs.
+   * The same, but its workers' signs of life never reach the store, as if the process stood still. An adapter that
+   * leaves it out lacks `takeover`: whether it takes over a crashed worker's jobs is not tested.
    */
   openSilent?(): Promise<JobQueue>;
-  /** Called once, after all queues have been closed. */
+  /** Called after all queues have been closed. Harmless when called again. */
   close(): Promise<void>;
 }
 
-/** One promise of the port. */
-export interface JobQueueCase {
-  readonly title: string;
-  /** Whether it needs `openSilent`. */
-  readonly silent?: boolean;
-  run(site: JobQueueSite): Promise<void>;
-}
+/** `takeover`: there is an `openSilent`. */
+export type JobQueueCapability = 'takeover';
+
+export type JobQueueCase = ContractCase<JobQueueSite, JobQueueCapability>;
 
 /** Opens queues, uses them, and closes them whatever happens. */
 export async function withQueues(

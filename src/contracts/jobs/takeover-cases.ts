@@ -8,7 +8,7 @@ import type { JobQueueCase, JobQueueSite } from './job-queue-site.ts';
 export const takeoverCases: readonly JobQueueCase[] = [
   {
     title: 'takes over a job within five seconds when its worker is silent, and a late worker can write nothing',
-    silent: true,
+    needs: 'takeover',
     run: (site) =>
       withQueues([silent(site), site.open()], async (sleeping, waking = sleeping) => {
         const [started, wake, late] = [signalled(), signalled(), signalled()];
@@ -53,7 +53,7 @@ export const takeoverCases: readonly JobQueueCase[] = [
   },
   {
     title: 'ignores the result of a late worker while its successor runs',
-    silent: true,
+    needs: 'takeover',
     run: (site) =>
       withQueues([silent(site), site.open()], async (sleeping, waking = sleeping) => {
         const [started, wake, release] = [signalled(), signalled(), signalled()];
@@ -83,7 +83,7 @@ export const takeoverCases: readonly JobQueueCase[] = [
   },
   {
     title: 'makes a job that used up its attempts by losing its workers a dead letter',
-    silent: true,
+    needs: 'takeover',
     run: (site) =>
       withQueues([silent(site), site.open()], async (sleeping, waking = sleeping) => {
         const [started, wake] = [signalled(), signalled()];

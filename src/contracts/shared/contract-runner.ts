@@ -4,9 +4,15 @@
  */
 export interface ContractRunner {
   describe(name: string, body: () => void): void;
-  it(name: string, body: () => Promise<void>): void;
+  readonly it: ContractTest;
   before(body: () => Promise<void>): void;
   after(body: () => Promise<void>): void;
+}
+
+/** Declares a test, or one that is not run and shows as skipped. */
+export interface ContractTest {
+  (name: string, body: () => Promise<void>): void;
+  skip(name: string, body: () => Promise<void>): void;
 }
 
 /** One promise of a port. */
@@ -19,7 +25,7 @@ export interface ContractCase<Site, Capability extends string = never> {
 
 /**
  * Declares a suite. `open` is called once for all cases, which keep out of each other's way, and once more to see that
- * closing twice is harmless. A case that needs something the adapter lacks is printed as skipped.
+ * closing twice is harmless. A case that needs something the adapter lacks is skipped, and its title says why.
  */
 export function declareContract<Site extends { close(): Promise<void> }, Capability extends string>(
   runner: ContractRunner,
@@ -37,8 +43,9 @@ export function declareContract<Site extends { close(): Promise<void> }, Capabil
     runner.before(async () => void (site = await open()));
     runner.after(async () => site?.close());
     for (const { title, needs, run } of cases) {
-      if (needs === undefined || !lacks.includes(needs)) runner.it(title, () => run(opened()));
-      else runner.it(`(skipped: the adapter lacks ${needs}) ${title}`, async () => undefined);
+      const body = (): Promise<void> => run(opened());
+      if (needs === undefined || !lacks.includes(needs)) runner.it(title, body);
+      else runner.it.skip(`${title} (skipped: the adapter lacks ${needs})`, body);
     }
     runner.it('closes twice without harm', async () => {
       const another = await open();

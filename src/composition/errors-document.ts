@@ -2,6 +2,7 @@ import { ERROR_TABLE } from '../application/shared/error-table.ts';
 import * as jobErrors from '../application/shared/job-errors.ts';
 import * as mailErrors from '../application/shared/mailer.ts';
 import { DomainError } from '../domain/shared/domain-error.ts';
+import { CLI_FAILURES } from '../interfaces/cli/failure-report.ts';
 import { errorMarkdown, errorTable } from '../interfaces/http/error-docs.ts';
 import { APPLICATION_CONTRACTS } from './contracts.ts';
 
@@ -45,6 +46,16 @@ They stand in the failures of a job and in logs; some of them are answers as wel
 | --- | --- |
 ${insideErrors()
   .map(({ code, kind }) => `| \`${code}\` | ${kind} |`)
+  .join('\n')}
+
+## Codes of the command line
+
+The program itself gives these, on standard error as \`{"error": {"code", "message"}}\`; no server answers them.
+
+| Code | Kind | Exit code | Meaning |
+| --- | --- | --- | --- |
+${Object.entries(CLI_FAILURES)
+  .map(([code, { kind, meaning }]) => `| \`${code}\` | ${kind} | ${ERROR_TABLE[kind].exitCode} | ${meaning} |`)
   .join('\n')}
 `;
 }

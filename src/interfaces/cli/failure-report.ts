@@ -4,6 +4,27 @@ import { DomainError, type ErrorKind } from '../../domain/shared/domain-error.ts
 import { RemoteFailure } from '../http/remote-failure.ts';
 import { Cancelled, type Terminal } from './terminal.ts';
 
+/** What the program itself can fail with: codes that no server answers. */
+export const CLI_FAILURES: { readonly [code: string]: { readonly kind: ErrorKind; readonly meaning: string } } = {
+  'configuration.invalid': {
+    kind: 'invalid',
+    meaning: 'A setting, or the address of the server, is missing or wrong.',
+  },
+  'database.backup_refused': {
+    kind: 'rule_violated',
+    meaning:
+      'The file cannot be used, or the database is in use, not empty or of another version; the message says which.',
+  },
+  'database.migration_refused': {
+    kind: 'rule_violated',
+    meaning: 'The migrations cannot be applied to this database; the message says why.',
+  },
+  'database.unavailable': {
+    kind: 'unavailable',
+    meaning: 'There is no database, or it cannot be started or reached, or refuses the connection.',
+  },
+};
+
 /** Something that a command of the program itself could not do, with its kind for the exit code. */
 export class CliFailure extends Error {
   override readonly name = 'CliFailure';

@@ -12,6 +12,7 @@ import {
 import type { Principal } from '../application/shared/call.ts';
 import { inProcessClient, type InProcessClient } from '../application/shared/client.ts';
 import type { GuessGuard } from '../application/shared/guess-guard.ts';
+import type { JobQueue } from '../application/shared/job-queue.ts';
 import { MailUnavailable, type Mailer } from '../application/shared/mailer.ts';
 import { compile, type CompiledOperation, type PipelineHooks } from '../application/shared/pipeline.ts';
 import type { GiftCardRepository } from '../domain/gift-cards/gift-card-repository.ts';
@@ -42,6 +43,8 @@ export interface GiftCardServiceOptions {
   readonly policy?: Partial<GiftCardPolicy>;
   /** Sends codes by e-mail. Without one a delivery fails, and is tried again later. */
   readonly mailer?: Mailer;
+  /** Refuses commands that request jobs for which there is no room. Without one there always is. */
+  readonly jobs?: Pick<JobQueue, 'requireRoom'>;
   /** Slows down whoever tries codes. Default: 20 refused attempts a minute for each principal but system ones. */
   readonly guard?: GuessGuard;
   /** Rate limits, metrics and spans around each call. */
@@ -63,11 +66,18 @@ const PROGRAM: Principal = { id: 'system:program', kind: 'system', tenant: 'defa
 /** Gift cards on adapters of the caller's choice. Throws `TypeError` for unusable peppers. */
 export function giftCardService(
   { repository, reader, bulkIssuer, eraser }: GiftCardAdapters,
-  { policy, mailer = noMailer, guard = defaultGuard(), hooks = {}, ...options }: GiftCardServiceOptions,
+  {
+    policy,
+    mailer = noMailer,
+    jobs = unlimited,
+    guard = defaultGuard(),
+    hooks = {},
+    ...options
+  }: GiftCardServiceOptions,
 ): GiftCardService {
   const peppers = readPeppers(options.peppers);
   const ports: GiftCardPorts = {
-    ...{ cards: repository, reader, bulk: bulkIssuer, eraser, mailer, guard },
+    ...{ cards: repository, reader, bulk: bulkIssuer, eraser, mailer, jobs, guard },
     vault: createCodeVault(peppers),
     sealer: createSealer(peppers),
     policy: { ...DEFAULT_POLICY, ...policy },
@@ -95,6 +105,8 @@ const noMailer: Mailer = {
     throw new MailUnavailable('No mailer was given to the gift cards.');
   },
 };
+
+const unlimited: Pick<JobQueue, 'requireRoom'> = { requireRoom: async () => undefined };
 
 /** A system principal speaks for many people, whose attempts the program itself has to count. */
 function defaultGuard(): GuessGuard {

@@ -32,11 +32,11 @@ const DAY_MS = 24 * 3_600_000;
 
 /** Gift cards on PostgreSQL. */
 export function bindGiftCards(wiring: Wiring): void {
-  const { QUERY_POOL, GROUP_COMMIT, COUNTERS, SEALER, PEPPERS, CONFIG, LOGGER, RESOURCES, WAKEUP } = tokens;
+  const { QUERY_POOL, GROUP_COMMIT, COUNTERS, SEALER, PEPPERS, CONFIG, LOGGER, RESOURCES, WAKEUP, JOB_QUEUE } = tokens;
   wiring.single(
     GIFT_CARD_PORTS,
-    [QUERY_POOL, GROUP_COMMIT, COUNTERS, SEALER, PEPPERS, CONFIG, LOGGER, RESOURCES, WAKEUP],
-    (pool, groupCommit, counters, sealer, peppers, config, logger, resources, wakeup): GiftCardPorts => {
+    [QUERY_POOL, GROUP_COMMIT, COUNTERS, SEALER, PEPPERS, CONFIG, LOGGER, RESOURCES, WAKEUP, JOB_QUEUE],
+    (pool, groupCommit, counters, sealer, peppers, config, logger, resources, wakeup, jobs): GiftCardPorts => {
       const cards = new PostgresGiftCards(GIFT_CARD_ERRORS, groupCommit('gift-cards'));
       return {
         cards: resources.own('gift cards', cards, () => cards.close()),
@@ -52,6 +52,7 @@ export function bindGiftCards(wiring: Wiring): void {
           total: { max: config.guessLimitTotalPerMinute },
         }),
         mailer: mailerOf(config, logger, resources),
+        jobs,
         policy: policyOf(config),
         ids: uuidv7,
         randomBytes: (count) => randomFillSync(new Uint8Array(count)),

@@ -57,13 +57,13 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
     bulkIssuer: new PostgresBulkIssuer(pool, uuidv7, committed),
     eraser: new PostgresRecipientEraser(pool),
   };
+  const queue = postgresJobQueue({ pool, onFault });
+  resources.own('jobs', queue, () => queue.close({ deadlineMs: STOP_MS }));
   const hooks = { reached: log.reached.bind(log), ...options.hooks };
-  const service = giftCardService(adapters, { ...options, hooks });
+  const service = giftCardService(adapters, { jobs: queue, ...options, hooks });
   return {
     ...service,
     async work() {
-      const queue = postgresJobQueue({ pool, onFault });
-      resources.own('jobs', queue, () => queue.close({ deadlineMs: STOP_MS }));
       queue.work([...giftCardJobs(service.ports), purgeJob(pool, queue, receiptRetentionHours)]);
       for (const schedule of [...GIFT_CARD_SCHEDULES, PURGE_SCHEDULE]) await queue.schedule(schedule);
       for (const consumer of [jobStarter(queue), ...giftCardConsumers(service.ports)]) {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import pg from 'pg';
+import { JobQueueFull } from '../../src/application/shared/job-errors.ts';
 import type { Mail } from '../../src/application/shared/mailer.ts';
 import { postgresGiftCards, type PostgresGiftCardService } from '../../src/composition/postgres-gift-cards.ts';
 import { giftCardRepositoryContract } from '../../src/contracts/gift-cards/gift-card-repository-contract.ts';
@@ -106,6 +107,25 @@ describe("gift cards on a caller's own pool", () => {
       (error: unknown) => error,
     );
     expect(refusal).to.be.instanceOf(InsufficientBalance);
+  });
+
+  it('refuses what needs a job while too many wait, and does it later under the same key', async () => {
+    const { GiftCard } = own.giftCards.client();
+    const waiting = `INSERT INTO jobs.job (id, tenant, type, payload, priority, state, run_at, order_at)
+      SELECT gen_random_uuid(), 'default', 'gift-cards.issue-batch', '{}', 'default', 'scheduled', '9999-01-01', '9999-01-01'
+      FROM generate_series(1, 100000)`;
+    await own.pool.query(waiting);
+    const order = () =>
+      GiftCard.bulkCreate({ count: 2, amount: usd('5.00') }, { idempotencyKey: 'later' }).catch(
+        (error: unknown) => error,
+      );
+    expect(await order()).to.be.instanceOf(JobQueueFull);
+    expect((await own.pool.query('SELECT FROM gift_cards.batches')).rowCount).to.equal(0);
+    await own.pool.query('TRUNCATE jobs.job');
+    // The count of jobs that wait is used for a little while.
+    let batch = await order();
+    while (batch instanceof JobQueueFull) batch = await order();
+    expect(batch).to.include({ createdCount: 2 });
   });
 
   it('delivers codes by the mailer that it was given, once there is somebody at work', async () => {

@@ -103,7 +103,7 @@ describe('The PostgreSQL job queue', () => {
     }
   });
 
-  it('leaves nothing of a transaction that is rolled back, and a full queue leaves the transaction usable', async () => {
+  it('takes what a transaction has promised also when it is full, and leaves nothing of one rolled back', async () => {
     const queue = open({ maxDepth: 1 });
     const type = uniqueType('rollback');
     const [first, second] = [jobOf(type), jobOf(type)];
@@ -111,15 +111,18 @@ describe('The PostgreSQL job queue', () => {
     await client.connect();
     try {
       await client.query('BEGIN');
-      await queue.enqueueWithin(client, first);
-      const refusal = await queue.enqueueWithin(client, second).catch((error: unknown) => error);
-      expect(refusal).to.be.instanceOf(JobQueueFull);
-      await client.query('SELECT 1');
+      await queue.enqueueWithin(client, [first, second]);
       await client.query('ROLLBACK');
+      expect(await queue.get(first.id)).to.equal(undefined);
+      await client.query('BEGIN');
+      await queue.enqueueWithin(client, first);
+      await queue.enqueueWithin(client, second);
+      await client.query('COMMIT');
     } finally {
       await client.end();
     }
-    expect(await queue.get(first.id)).to.equal(undefined);
+    expect((await queue.get(second.id))?.state).to.equal('queued');
+    expect(await queue.enqueue(jobOf(type)).catch((error: unknown) => error)).to.be.instanceOf(JobQueueFull);
   });
 
   it('goes on by itself after all its connections were cut', async () => {

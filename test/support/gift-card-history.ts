@@ -42,6 +42,7 @@ export function historySystem(site: GiftCardSite, unitMs: number): HistorySystem
   const ports = {
     ...{ cards, reader: site.reader, bulk: site.bulkIssuer, eraser: site.eraser, vault, guard, ids: uuidv7 },
     sealer: { seal: (plain: string) => plain, open: (sealed: string) => sealed },
+    jobs: { requireRoom: async () => undefined },
     mailer: { send: () => Promise.reject(new Error('Histories send no mail.')) },
     policy: { ...DEFAULT_POLICY, expiry: () => null, cancelMarkSeconds: (MARK_UNITS * unitMs) / 1000 },
     randomBytes: (count: number) => randomBytes(count),

@@ -16,6 +16,7 @@ import type { GuessGuard } from '../../src/application/shared/guess-guard.ts';
 import { RateLimited } from '../../src/application/shared/errors.ts';
 import type { Mail } from '../../src/application/shared/mailer.ts';
 import { compile } from '../../src/application/shared/pipeline.ts';
+import { JobQueueFull } from '../../src/application/shared/job-errors.ts';
 import type { Job, JobContext } from '../../src/application/shared/job-queue.ts';
 import type { GiftCardRepository } from '../../src/domain/gift-cards/gift-card-repository.ts';
 import { GiftCard } from '../../src/domain/gift-cards/gift-card.ts';
@@ -73,6 +74,8 @@ export class GiftCardWorld {
   /** Set to let the mailer, or the guard, refuse. */
   mailFails = false;
   limited = false;
+  /** Types of jobs for which the queue has no room. */
+  readonly full = new Set<string>();
   /** All codes that came up, in any way. */
   readonly codes = new Set<string>();
   /** Whatever was decided or refused: all that any table is given. */
@@ -102,6 +105,11 @@ export class GiftCardWorld {
         send: async (mail) => {
           if (this.mailFails) throw new Error('No connection to the mail server');
           this.mails.push(mail);
+        },
+      },
+      jobs: {
+        requireRoom: async (type) => {
+          if (this.full.has(type)) throw new JobQueueFull('Too many jobs wait', { type, retryAfterSeconds: 5 });
         },
       },
       policy: { ...DEFAULT_POLICY, ...policy },

@@ -214,6 +214,19 @@ describe('batches of gift cards', () => {
     expect(error).to.have.property('code', 'gift_cards.batch_not_found');
   });
 
+  it('are refused while there is no room for their job, leave nothing behind, and are made later under the same key', async () => {
+    for (const count of [2, 25]) {
+      const [key, events] = [`of-${count}`, world.log.length];
+      world.full.add(ISSUE);
+      const refusal = await world.refusal('bulkCreate', order(count), { key });
+      expect(refusal).to.include({ code: 'jobs.queue_full', kind: 'rate_limited' });
+      expect(refusal.details).to.deep.equal({ type: ISSUE, retryAfterSeconds: 5 });
+      expect(world.log).to.have.length(events);
+      world.full.delete(ISSUE);
+      expect(await world.reply('bulkCreate', order(count), { key })).to.include({ replayed: false });
+    }
+  });
+
   it('need an amount and an expiry in the future', async () => {
     const nothing = await world.refusal('bulkCreate', { count: 2, amount: usd('0.00') });
     expect(nothing.code).to.equal('money.invalid_amount');

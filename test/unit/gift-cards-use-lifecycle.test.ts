@@ -178,6 +178,24 @@ describe('the life of a gift card', () => {
     });
   });
 
+  it('is refused, where a code goes by e-mail, while there is no room for the mail job; all else goes on', async () => {
+    const mailed = { amount: usd('10.00'), purchaserId: 'buyer', recipientEmail: 'friend@example.com' };
+    const { id: cardId } = await world.call('create', mailed);
+    world.full.add('gift-cards.deliver-code');
+    const [events, decisions] = [world.log.length, world.decisions.length];
+    const refusals = [
+      await world.refusal('create', mailed, { key: 'later' }),
+      await world.refusal('reissueCode', { cardId, reason: 'lost', deliver: 'email' }),
+      await world.refusal('resendEmail', { cardId }),
+    ];
+    expect(refusals.map(({ code }) => code)).to.deep.equal(Array(3).fill('jobs.queue_full'));
+    expect([world.log.length, world.decisions.length]).to.deep.equal([events, decisions]);
+    await world.issue();
+    await world.call('reissueCode', { cardId, reason: 'lost' });
+    world.full.clear();
+    expect(await world.reply('create', mailed, { key: 'later' })).to.include({ replayed: false });
+  });
+
   describe('reissueCode', () => {
     it('replaces the code: the old one is dead, the new one works', async () => {
       const { id, code } = await world.issue();

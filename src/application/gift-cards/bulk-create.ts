@@ -13,20 +13,22 @@ import { viewBatch, viewCard } from './views.ts';
 
 type Ports = Pick<
   GiftCardPorts,
-  'cards' | 'reader' | 'bulk' | 'vault' | 'sealer' | 'policy' | 'ids' | 'randomBytes' | 'hmacSha256'
+  'cards' | 'reader' | 'bulk' | 'vault' | 'sealer' | 'jobs' | 'policy' | 'ids' | 'randomBytes' | 'hmacSha256'
 >;
 
 const RESCUE_AFTER_MS = 60_000;
 
 /**
  * Issues many cards at once. A small batch answers with its cards and their codes, and a repeat does so again as long
- * as the codes are kept; a large one is left to a job, and its codes are downloaded.
+ * as the codes are kept; a large one is left to a job, and its codes are downloaded. Throws `JobQueueFull` before
+ * anything is stored.
  */
 export function bulkCreate(ports: Ports): Handler<(typeof giftCards)['operations']['bulkCreate']> {
-  const { cards, ids, policy } = ports;
+  const { cards, ids, jobs, policy } = ports;
   return async ({ count, prefix, purchaserId, ...input }, call) => {
     const { amount: money } = input;
     const amount = readNewAmount(money);
+    await jobs.requireRoom(ISSUE_BATCH);
     const [id, newJobId] = [ids(), ids()];
     const seed = sealedSeed(ports, call.principal.tenant, id);
     const isSmall = count <= policy.bulkInlineMax;

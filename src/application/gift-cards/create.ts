@@ -6,27 +6,28 @@ import type { ParsedInputOf } from '../shared/contract.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { readNewAmount } from './amounts.ts';
 import { accept, replyWithCode, sealForAnswer } from './answers.ts';
-import { prepareDelivery } from './code-delivery.ts';
+import { DELIVER_CODE, prepareDelivery } from './code-delivery.ts';
 import type { giftCards } from './contract.ts';
 import { newCode } from './new-code.ts';
 import type { GiftCardPolicy, GiftCardPorts } from './ports.ts';
 import { viewCard } from './views.ts';
 
 type Create = (typeof giftCards)['operations']['create'];
-type Ports = Pick<GiftCardPorts, 'cards' | 'vault' | 'sealer' | 'policy' | 'ids' | 'randomBytes'>;
+type Ports = Pick<GiftCardPorts, 'cards' | 'vault' | 'sealer' | 'jobs' | 'policy' | 'ids' | 'randomBytes'>;
 
 /**
  * Issues a card. Its code is told in the answer, or else only in the e-mail to the recipient; it is stored sealed for
- * the repeat of a lost answer and until the e-mail has gone.
+ * the repeat of a lost answer and until the e-mail has gone. Throws `JobQueueFull` where there is no room for the e-mail.
  */
 export function create(ports: Ports): Handler<Create> {
-  const { cards, ids, policy } = ports;
+  const { cards, ids, jobs, policy } = ports;
   return async (input, call) => {
     const { recipientEmail, deliver, purchaserId, holderId = null } = input;
     if (deliver === 'email' && recipientEmail === undefined) {
       throw new RecipientMissing('There is no e-mail address to send the code to.');
     }
     const amount = readNewAmount(input.amount);
+    if (recipientEmail !== undefined) await jobs.requireRoom(DELIVER_CODE);
     const { code, onCard } = newCode(ports, input.prefix);
     const id = ids();
     const sealed = deliver === 'answer' ? sealForAnswer(ports, code.reveal(), call) : undefined;

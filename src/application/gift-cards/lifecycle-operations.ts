@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { UnsupportedCodeFormat } from '../../domain/gift-cards/code.ts';
 import * as errors from '../../domain/gift-cards/errors.ts';
 import { command, personal } from '../shared/contract.ts';
+import { JobQueueFull } from '../shared/job-errors.ts';
 import { foreignId, instant, money, moneyOfCard, text, uuid } from '../shared/schemas.ts';
 import { WRONG_MONEY } from './payment-operations.ts';
 import { account, batchView, cardView, issuedCard, newMoney, reason, staff } from './schemas.ts';
@@ -26,7 +27,7 @@ export const lifecycleOperations = {
         .optional(),
     }),
     output: issuedCard,
-    errors: [...WRONG_MONEY, errors.InvalidExpiry, errors.RecipientMissing, UnsupportedCodeFormat],
+    errors: [...WRONG_MONEY, errors.InvalidExpiry, errors.RecipientMissing, UnsupportedCodeFormat, JobQueueFull],
     idempotency: 'required',
   }),
   bulkCreate: command({
@@ -42,7 +43,7 @@ export const lifecycleOperations = {
       expiresAt: instant.nullable().optional(),
     }),
     output: batchView.extend({ cards: z.array(issuedCard), jobId: uuid.nullable() }),
-    errors: [...WRONG_MONEY, errors.InvalidExpiry],
+    errors: [...WRONG_MONEY, errors.InvalidExpiry, JobQueueFull],
     idempotency: 'required',
   }),
   reload: command({
@@ -85,14 +86,14 @@ export const lifecycleOperations = {
     summary: 'Replace a lost code; the old one is dead at once',
     input: staff({ reason, deliver: z.enum(['answer', 'email']).default('answer') }),
     output: issuedCard,
-    errors: [...staffErrors, errors.RecipientMissing],
+    errors: [...staffErrors, errors.RecipientMissing, JobQueueFull],
     idempotency: 'required',
   }),
   resendEmail: command({
     summary: 'Send the e-mail with the code again, while the code is still kept for it',
     input: z.strictObject({ cardId: uuid }),
     output: z.object({ deliveryId: uuid }),
-    errors: [errors.CardNotFound, errors.RecipientMissing, errors.CodeNotKept],
+    errors: [errors.CardNotFound, errors.RecipientMissing, errors.CodeNotKept, JobQueueFull],
     idempotency: 'required',
   }),
   acknowledgeBatch: command({

@@ -2,6 +2,7 @@ import { DEFAULT_CODE_FORMAT, type CodeFormat } from '../../domain/gift-cards/co
 import type { CodeKeys, GiftCardRepository } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { HouseAccount } from '../../domain/gift-cards/journal.ts';
 import type { GuessGuard } from '../shared/guess-guard.ts';
+import type { JobQueue } from '../shared/job-queue.ts';
 import type { Mailer } from '../shared/mailer.ts';
 import type { Sealer } from '../shared/sealer.ts';
 import type { BulkIssuer, RecipientEraser } from './bulk-issuer.ts';
@@ -66,6 +67,8 @@ export interface GiftCardPorts {
   readonly sealer: Sealer;
   readonly guard: GuessGuard;
   readonly mailer: Mailer;
+  /** Asked before a command requests a job; the request itself goes with what the command stores. */
+  readonly jobs: Pick<JobQueue, 'requireRoom'>;
   readonly policy: GiftCardPolicy;
   /** A new version 7 UUID. */
   readonly ids: () => string;

@@ -3,21 +3,25 @@ import { commandContext } from '../shared/call.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { accept, replyWithCode, sealForAnswer } from './answers.ts';
 import { lookUp, readReference, type CardReference } from './card-lookup.ts';
-import { prepareDelivery } from './code-delivery.ts';
+import { DELIVER_CODE, prepareDelivery } from './code-delivery.ts';
 import type { giftCards } from './contract.ts';
 import { newCode } from './new-code.ts';
 import type { GiftCardPorts } from './ports.ts';
 import { viewCard } from './views.ts';
 
-type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'vault' | 'sealer' | 'policy' | 'ids' | 'randomBytes'>;
+type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'vault' | 'sealer' | 'jobs' | 'policy' | 'ids' | 'randomBytes'>;
 
-/** Replaces a lost code; the old one is worth nothing from that moment on. */
+/**
+ * Replaces a lost code; the old one is worth nothing from that moment on. Throws `JobQueueFull` where there is no room
+ * for the e-mail.
+ */
 export function reissueCode(ports: Ports): Handler<(typeof giftCards)['operations']['reissueCode']> {
-  const { cards, ids } = ports;
+  const { cards, ids, jobs } = ports;
   return async (input, call) => {
     const { tenant } = call.principal;
     const lookup = lookUp(ports, input);
     const byMail = input.deliver === 'email';
+    if (byMail) await jobs.requireRoom(DELIVER_CODE);
     const hasAddress = byMail && (await hasRecipient(ports, tenant, input));
     const { code, onCard } = newCode(ports);
     const sealed = byMail ? undefined : sealForAnswer(ports, code.reveal(), call);

@@ -3,17 +3,18 @@ import { commandContext } from '../shared/call.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { accept, reply } from './answers.ts';
 import { cardById } from './card-lookup.ts';
-import { codeToDeliver, requestDelivery } from './code-delivery.ts';
+import { codeToDeliver, DELIVER_CODE, requestDelivery } from './code-delivery.ts';
 import type { giftCards } from './contract.ts';
 import type { GiftCardPorts } from './ports.ts';
 
-type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'vault' | 'sealer' | 'policy'>;
+type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'vault' | 'sealer' | 'jobs' | 'policy'>;
 
-/** Sends the e-mail with a card's code again, while the code is still kept for it. */
+/** Sends the e-mail with a card's code again, while the code is still kept for it. Throws `JobQueueFull`. */
 export function resendEmail(ports: Ports): Handler<(typeof giftCards)['operations']['resendEmail']> {
-  const { cards, reader } = ports;
+  const { cards, jobs, reader } = ports;
   return async ({ cardId }, call) => {
     const { tenant } = call.principal;
+    await jobs.requireRoom(DELIVER_CODE);
     const [newest, recipient] = await Promise.all([
       reader.deliveryOfCard(tenant, cardId),
       reader.recipient(tenant, cardId),

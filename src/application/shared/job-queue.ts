@@ -211,6 +211,12 @@ export interface JobStatistics {
 export interface JobQueue {
   /** All or none: answers with one outcome for each job, in order; throws `JobQueueFull` or `InvalidJob`. */
   enqueue(jobs: NewJob | readonly NewJob[]): Promise<readonly EnqueuedJob[]>;
+  /**
+   * Throws `JobQueueFull` unless there is room for a further job of this type, and `InvalidJob` for what is no type. For
+   * commands that request a job, to be refused before anything is stored. Nothing is reserved: those who ask at the
+   * same moment may pass the limit together.
+   */
+  requireRoom(type: string): Promise<void>;
   /** The job, or undefined for an unknown id. */
   get(id: string): Promise<Job | undefined>;
   list(filter?: JobFilter): Promise<JobPage>;

@@ -143,6 +143,30 @@ export const enqueueCases: readonly JobQueueCase[] = [
       }),
   },
   {
+    title: 'tells before anything is enqueued whether there is room for a job of a type',
+    run: (site) =>
+      withQueues([site.open({ maxDepth: 2 })], async (queue) => {
+        const type = uniqueType('room');
+        await queue.requireRoom(type);
+        const waiting = [jobOf(type), jobOf(type, { delayMs: 60_000 })] as const;
+        await queue.enqueue(waiting[0]);
+        await queue.requireRoom(type);
+        await queue.enqueue(waiting[1]);
+        await assert.rejects(queue.requireRoom(type), (error) => {
+          assert.ok(error instanceof JobQueueFull);
+          assert.ok(Number(error.details['retryAfterSeconds']) > 0);
+          return true;
+        });
+        await queue.requireRoom(uniqueType('another'));
+        await assert.rejects(queue.requireRoom('No type'), InvalidJob);
+        await queue.cancel(waiting[0].id);
+        // An adapter may notice a little late that there is room again.
+        const asked = async () => queue.requireRoom(type).then(() => true);
+        await until('room again', () => asked().catch(() => undefined));
+        assert.equal((await queue.list({ type, state: 'queued' })).jobs.length, 0);
+      }),
+  },
+  {
     title: 'runs a delayed job not before its time, and then soon',
     run: (site) =>
       withQueues([site.open()], async (queue) => {

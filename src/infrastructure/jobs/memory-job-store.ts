@@ -28,6 +28,10 @@ export class MemoryJobStore implements JobStore {
     return this.#insert(jobs);
   }
 
+  async requireRoom(type: string): Promise<void> {
+    this.#requireRoom(type, 1);
+  }
+
   async find(id: string): Promise<Job | undefined> {
     const job = this.#table.jobs.get(id);
     return job && toJob(job);
@@ -180,11 +184,15 @@ export class MemoryJobStore implements JobStore {
     const fresh = new Map<string, PreparedJob>();
     for (const job of jobs) if (!this.#table.jobs.has(job.id) && !fresh.has(job.id)) fresh.set(job.id, job);
     for (const [type, arriving] of Map.groupBy(fresh.values(), (job) => job.type)) {
-      const depth = this.#table.queued(type).length + this.#table.scheduled(type).size;
-      if (depth + arriving.length > maxDepthOf(type, this.#settings)) throw queueFull(type, this.#settings);
+      this.#requireRoom(type, arriving.length);
     }
     for (const job of fresh.values()) this.#table.add(job);
     return new Set(fresh.keys());
+  }
+
+  #requireRoom(type: string, arriving: number): void {
+    const depth = this.#table.queued(type).length + this.#table.scheduled(type).size;
+    if (depth + arriving > maxDepthOf(type, this.#settings)) throw queueFull(type, this.#settings);
   }
 
   #take(job: MemoryJob, { maxAttempts, leaseMs }: ClaimSlot): void {

@@ -37,6 +37,13 @@ export class PostgresJobDepths {
     }
   }
 
+  /** Throws `JobQueueFull` unless there is room for one more job of this type. */
+  async requireRoomForOne(client: Pool | ClientBase, type: string): Promise<void> {
+    const maxDepth = maxDepthOf(type, this.#settings);
+    const { waiting } = await this.#depthOf(client, type, maxDepth);
+    if (waiting >= maxDepth) throw queueFull(type, this.#settings);
+  }
+
   /** Counts jobs that were added by this process. */
   added(jobs: readonly PreparedJob[]): void {
     for (const { type } of jobs) {

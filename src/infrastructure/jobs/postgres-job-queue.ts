@@ -23,7 +23,8 @@ export interface PostgresJobQueueOptions {
 export interface PostgresJobQueue extends JobQueue {
   /**
    * Enqueues in the transaction that is open on this connection: the jobs are there when it commits, and never were
-   * when it doesn't. Throws as `enqueue` does, and leaves the transaction usable.
+   * when it doesn't. A full queue takes them too: what a committed command has asked for is owed, and whether there is
+   * room was for `requireRoom` to say. Throws `InvalidJob`, and leaves the transaction usable.
    */
   enqueueWithin(client: ClientBase, jobs: NewJob | readonly NewJob[]): Promise<readonly EnqueuedJob[]>;
 }

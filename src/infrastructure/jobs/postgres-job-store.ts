@@ -30,12 +30,19 @@ export class PostgresJobStore implements JobStore {
   }
 
   insert(jobs: readonly PreparedJob[]): Promise<ReadonlySet<string>> {
-    return again(deadlockDetected, () => this.#insert(this.#pool, jobs, 'jobs-insert'));
+    return again(deadlockDetected, async () => {
+      await this.#depths.requireRoom(this.#pool, jobs);
+      return this.#insert(this.#pool, jobs, 'jobs-insert');
+    });
   }
 
-  /** The same on the caller's connection, and so in the caller's transaction. */
+  /** The same on the caller's connection, and so in the caller's transaction, whether there is room or not. */
   insertWithin(client: ClientBase, jobs: readonly PreparedJob[]): Promise<ReadonlySet<string>> {
     return this.#insert(client, jobs, undefined);
+  }
+
+  requireRoom(type: string): Promise<void> {
+    return this.#depths.requireRoomForOne(this.#pool, type);
   }
 
   async find(id: string): Promise<Job | undefined> {
@@ -148,7 +155,10 @@ export class PostgresJobStore implements JobStore {
     try {
       await client.query('BEGIN');
       const { rowCount } = await client.query(sql.tickSql, [name, tick]);
-      if (rowCount === 1) await this.insertWithin(client, [job]);
+      if (rowCount === 1) {
+        await this.#depths.requireRoom(client, [job]);
+        await this.insertWithin(client, [job]);
+      }
       await client.query('COMMIT');
       return rowCount === 1;
     } catch (error) {
@@ -168,7 +178,6 @@ export class PostgresJobStore implements JobStore {
   }
 
   async #insert(client: Pool | ClientBase, jobs: readonly PreparedJob[], name: string | undefined) {
-    await this.#depths.requireRoom(client, jobs);
     const { rows } = await client.query<{ id: string }>({
       ...(name !== undefined && { name }),
       text: sql.insertSql,

@@ -19,7 +19,7 @@ import { JobScheduler } from './job-scheduler.ts';
 import type { JobQueueSettings } from './job-settings.ts';
 import type { JobNews, JobStore, PreparedJob } from './job-store.ts';
 import { Loop } from './loop.ts';
-import { isUuid, prepareJob, requireValid } from './prepare-job.ts';
+import { isUuid, prepareJob, requireType, requireValid } from './prepare-job.ts';
 import { StoreWorker } from './store-worker.ts';
 
 const purgeEveryMs = 60_000;
@@ -50,6 +50,12 @@ export class StoreQueue implements JobQueue {
     const fresh = await this.#store.insert(prepared);
     this.#wakeFor(prepared.filter(({ id }) => fresh.has(id)));
     return outcomes(prepared, fresh);
+  }
+
+  async requireRoom(type: string): Promise<void> {
+    this.#requireOpen();
+    requireType(type);
+    await this.#store.requireRoom(type);
   }
 
   async get(id: string): Promise<Job | undefined> {

@@ -1,3 +1,4 @@
+import { CLIENT_VARIABLES } from '../interfaces/cli/client-variables.ts';
 import { SETTING_GROUPS, type Setting } from './config-settings.ts';
 
 /** The documentation of all settings, in Markdown: `docs/configuration.md`. */
@@ -9,8 +10,26 @@ line for each fault. A variable that begins with \`PORTOLAN_\` and is none of th
 
 This page is written by \`npm run docs\`.
 
-${configurationTable()}`;
+${configurationTable()}
+## Command line
+
+Commands that call a server ([command-line.md](command-line.md)) read \`HOST\`, \`PORT\` and \`DATA_FOLDER\` as the server does,
+and these, which the server does not read:
+
+| Variable | Meaning |
+|---|---|
+${clientRows().join('\n')}
+
+\`portolan migrate\`, \`backup\` and \`restore\` work on the database itself, as its owner: they read \`NODE_ENV\`,
+\`DATABASE_OWNER_URL\`, \`DATABASE_URL\` and \`DATA_FOLDER\`. A backup holds the whole database, and none of the settings:
+**not \`PEPPERS\`**, nor the files \`peppers\` and \`admin-token\` of the data folder.
+`;
 }
+
+const clientRows = (): readonly string[] =>
+  Object.entries(CLIENT_VARIABLES).map(([name, meaning]) => `| \`${name}\` | ${sentence(meaning)} |`);
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 /** One table for each group of settings, in Markdown. */
 export function configurationTable(): string {

@@ -140,7 +140,7 @@ const access = {
     name: 'PEPPERS',
     schema: schemas.peppers,
     description:
-      'Secrets under which codes are looked up and other secrets kept: `id:base64` of at least 32 random bytes, parted by commas, the newest first; `1:$(openssl rand -base64 32)` makes one. Outside production one is generated into the data folder.',
+      'Secrets under which codes are looked up and other secrets kept: `id:base64` of at least 32 random bytes, parted by commas, the newest first; `1:$(openssl rand -base64 32)` makes one. Outside production one is generated into the file `peppers` of the data folder. No backup holds them: keep a copy beside it, for without them no code works.',
     requiredInProduction: true,
     secret: true,
   }),

@@ -4,6 +4,7 @@ import { needsKey, type CallOptions, type Caller } from '../../application/share
 import type { ContextContract, OperationDefinition } from '../../application/shared/contract.ts';
 import { InvalidInput } from '../../application/shared/errors.ts';
 import { spell } from '../../application/shared/spelling.ts';
+import type { CLIENT_VARIABLES } from './client-variables.ts';
 import { CommandFailure } from './failure-report.ts';
 import { flagsOf, valueOf, type Flag } from './operation-flags.ts';
 import { readAll, SecretReader, write, type Terminal } from './terminal.ts';
@@ -44,7 +45,9 @@ export function addOperation(
   if (definition.kind !== 'command') {
     command.option('--after <position>', 'wait until the change with this meta.position is visible');
   }
-  command.addOption(new Option('--server <address>', 'address of the server').env('API_URL'));
+  command.addOption(
+    new Option('--server <address>', 'address of the server').env('API_URL' satisfies keyof typeof CLIENT_VARIABLES),
+  );
   command.action(async (options: Readonly<Record<string, unknown>>) => {
     const input = await inputOf(flags, options, surroundings.terminal);
     await run(word, definition, input, options, surroundings);

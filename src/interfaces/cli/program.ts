@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { ContextContract } from '../../application/shared/contract.ts';
 import { ERROR_TABLE } from '../../application/shared/error-table.ts';
 import { InvalidInput } from '../../application/shared/errors.ts';
+import { CLIENT_VARIABLES } from './client-variables.ts';
 import { failureText, reportFailure } from './failure-report.ts';
 import { addOperation, type OperationSurroundings } from './operation-command.ts';
 import { write, type Terminal } from './terminal.ts';
@@ -68,9 +69,10 @@ function createProgram(version: string, { stdout, stderr }: Terminal): Command {
     });
 }
 
-const environmentHelp = `Environment:
-  API_URL    address of the server (default: the one that PORT makes on this machine)
-  API_TOKEN  token for it (default, on this machine: the one that the server keeps in its data folder)`;
+const environmentHelp = [
+  'Environment:',
+  ...Object.entries(CLIENT_VARIABLES).map(([name, meaning]) => `  ${name.padEnd(9)}  ${meaning}`),
+].join('\n');
 
 /** `2 invalid`, and so on, for all kinds of errors. */
 function exitCodeHelp(): string {

@@ -8,6 +8,7 @@ import type { StaticToken } from './application/access/index.ts';
 import { createWiring } from './composition/container.ts';
 import type { Config } from './composition/config.ts';
 import { startBackgroundWork } from './composition/background-work.ts';
+import { requirePeppers } from './composition/missing-peppers.ts';
 import { openDatabase } from './composition/open-database.ts';
 import { Resources } from './composition/resources.ts';
 import { urlOf } from './composition/own-url.ts';
@@ -67,6 +68,8 @@ export class App {
     const database = await openDatabase(config, this.#logger, this.#resources);
     const applied = await migrate(database.ownerUrl);
     if (applied.length > 0) this.#logger.info('migrated', { applied });
+    const peppers = await peppersOf(config);
+    await requirePeppers(config, database.ownerUrl, peppers);
     const admin = await developmentAdmin(config);
     if (admin.tokens.length === 0 && config.jwksUrl === undefined) {
       this.#logger.warn('there is no administrator: set ADMIN_TOKEN_SHA256 or JWKS_URL');
@@ -76,7 +79,7 @@ export class App {
     wiring.value(tokens.DATABASE, database);
     wiring.value(tokens.LOGGER, this.#logger);
     wiring.value(tokens.RESOURCES, this.#resources);
-    wiring.value(tokens.PEPPERS, await peppersOf(config));
+    wiring.value(tokens.PEPPERS, peppers);
     wiring.value(tokens.STATIC_TOKENS, admin.tokens satisfies readonly StaticToken[]);
     await this.#serve(wiring);
     await startBackgroundWork(wiring, config.shutdownTimeoutMs);

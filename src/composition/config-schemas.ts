@@ -133,6 +133,15 @@ export const peppers = read((value): readonly Pepper[] => {
   return list;
 });
 
+const PEPPER_ID = /^[A-Za-z0-9_-]{1,32}$/;
+
+/** Ids of peppers without their secrets. */
+export const pepperIds = read((value): readonly string[] => {
+  const ids = parts(value);
+  if (!ids.every((id) => PEPPER_ID.test(id))) throw new Fault('must be ids of peppers, parted by commas');
+  return ids;
+});
+
 /** Lengths of gift card codes, that of new ones first. */
 export const codeLengths = read((value): readonly number[] => {
   const lengths = parts(value).map((part) => (/^\d{1,2}$/.test(part) ? Number(part) : Number.NaN));

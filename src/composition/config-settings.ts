@@ -144,6 +144,14 @@ const access = {
     requiredInProduction: true,
     secret: true,
   }),
+  lostPeppers: setting({
+    name: 'LOST_PEPPERS',
+    // No secret, but one may have been put here instead of its id.
+    schema: schemas.pepperIds,
+    description:
+      'Ids of peppers that are lost for good, parted by commas: the server, which refuses to start where cards name a pepper that `PEPPERS` lacks, starts without these. Codes made under them are dead until they are reissued.',
+    secret: true,
+  }),
   rateLimitPerMinute: setting({
     name: 'RATE_LIMIT_PER_MINUTE',
     schema: schemas.wholeNumber(0, 10_000_000),

@@ -2,11 +2,11 @@ import { EmbeddedPostgresError } from '../infrastructure/embedded-postgres/embed
 import { backup } from '../infrastructure/postgres/backup.ts';
 import { BackupError, type BackupSummary } from '../infrastructure/postgres/backup-format.ts';
 import { migrate, MigrationError } from '../infrastructure/postgres/migrate.ts';
-import { peppersOnCards } from '../infrastructure/postgres/peppers-on-cards.ts';
 import { restore } from '../infrastructure/postgres/restore.ts';
 import { CliFailure } from '../interfaces/cli/failure-report.ts';
 import { loadConfig, type Environment } from './config.ts';
 import { databaseFault } from './fault-lines.ts';
+import { missingPeppers } from './missing-peppers.ts';
 import { databaseSettings, withOwnerUrl } from './open-database.ts';
 import { peppersIfThere } from './secrets.ts';
 
@@ -40,11 +40,10 @@ export function maintenanceOf(environment: Environment): Maintenance {
     async restore(file) {
       const { PEPPERS, DATA_FOLDER } = environment;
       const known = await peppersIfThere(loadConfig({ PEPPERS, DATA_FOLDER }));
-      const ids = new Set(known.map(({ id }) => id));
       return onDatabase(true, async (url) => {
         await migrate(url);
         const summary = await restore(url, file);
-        return { ...summary, missingPeppers: (await peppersOnCards(url)).filter((id) => !ids.has(id)) };
+        return { ...summary, missingPeppers: await missingPeppers(url, known) };
       });
     },
   };

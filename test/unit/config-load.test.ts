@@ -125,6 +125,7 @@ describe('Configuration', () => {
       '{"a": ["redeem"]}',
     ],
     ANONYMOUS_PERMISSIONS: ['redeem', 'gift-cards:redeem;gift-cards:hold', 'gift-cards:', ','],
+    LOST_PEPPERS: [SECRET, `1:${SECRET}`, '1,', '1;2'],
     GIFT_CARD_CODE_PREFIX: ['gift', 'A-B', 'ABCDEFGHIJKLM'],
     GIFT_CARD_CODE_LENGTHS: ['11', '32', '16,16', '16,x', '1e1', ','],
     GIFT_CARD_EXPIRY_ACCOUNT: ['card:1', 'Breakage'],

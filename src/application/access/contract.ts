@@ -8,13 +8,22 @@ import {
   UnknownRole,
 } from '../../domain/access/errors.ts';
 import { ACROSS_TENANTS } from '../../domain/access/permission.ts';
-import { command, context, event, query, secret } from '../shared/contract.ts';
-import { instant, paging, text } from '../shared/schemas.ts';
+import { command, context, event, query, sampled, secret } from '../shared/contract.ts';
+import { instant, instantAhead, paging, text, textLike } from '../shared/schemas.ts';
 
-const tokenId = z.string().regex(/^[0-9a-f]{24}$/, 'must be 24 hexadecimal digits');
-const tenant = z.string().regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters without blanks');
-const permissions = z.array(text(200)).max(200);
-const roles = z.array(text(100)).max(50);
+const tokenId = z
+  .string()
+  .regex(/^[0-9a-f]{24}$/, 'must be 24 hexadecimal digits')
+  .meta({ examples: ['0199a3c47c1b7e2d9a415b6c'] });
+const tenant = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters without blanks')
+  .meta({ examples: ['default'] });
+const permissions = z
+  .array(text(200).meta({ examples: ['gift-cards:redeem'] }))
+  .max(200)
+  .meta({ examples: [['gift-cards:redeem']] });
+const roles = z.array(text(100).meta({ examples: ['cashier'] })).max(50);
 
 const otherTenant = tenant
   .optional()
@@ -23,10 +32,10 @@ const otherTenant = tenant
 const details = {
   id: tokenId,
   tenant,
-  name: z.string(),
+  name: textLike('Till 7'),
   permissions,
   roles,
-  createdBy: z.string(),
+  createdBy: textLike('token:admin'),
   createdAt: instant,
   expiresAt: instant.nullable(),
 };
@@ -40,13 +49,13 @@ export const apiTokens = context({
       summary: 'Create an API token; it is shown this once',
       idempotency: 'required',
       input: z.strictObject({
-        name: text(100).describe('What the token is for'),
-        permissions: permissions.default([]),
+        name: text(100).meta({ description: 'What the token is for', examples: ['Till 7'] }),
+        permissions: sampled(permissions).default([]),
         roles: roles.default([]),
-        expiresAt: instant.optional().describe('Never if left out'),
+        expiresAt: instantAhead.optional().describe('Never if left out'),
         tenant: otherTenant,
       }),
-      output: z.object({ ...details, token: secret(z.string()) }),
+      output: z.object({ ...details, token: secret(textLike('the token, this once')) }),
       errors: [UnknownPermission, UnknownRole, PermissionNotHeld, InvalidTokenExpiry, CreatorNoLongerActive],
       rateLimit: { max: 30 },
     }),
@@ -59,7 +68,7 @@ export const apiTokens = context({
           z.object({
             ...details,
             revokedAt: instant.nullable(),
-            revokedBy: z.string().nullable(),
+            revokedBy: textLike('token:admin').nullable(),
             lastUsedAt: instant.nullable().describe('To the minute'),
           }),
         ),

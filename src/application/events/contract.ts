@@ -2,31 +2,42 @@ import { z } from 'zod';
 import { DeadEventNotFound, ReservedEventType } from '../../domain/events/errors.ts';
 import { command, context, query } from '../shared/contract.ts';
 import { PositionUnavailable } from '../shared/errors.ts';
-import { foreignId, instant, text, uuid } from '../shared/schemas.ts';
+import { foreignId, instant, text, textLike, uuid } from '../shared/schemas.ts';
 
 const jsonObject = z.record(z.string(), z.json());
 
 /** An event from elsewhere, in the JSON format of CloudEvents 1.0. */
 const cloudEvent = z.object({
   specversion: z.literal('1.0'),
-  id: foreignId,
-  source: text(500),
-  type: text(200).regex(/^[a-z0-9_]+(\.[a-z0-9_]+)+$/, 'must be dotted lower case such as "order.refunded"'),
-  subject: text(500).optional(),
-  time: z.iso.datetime({ offset: true }).optional(),
+  id: foreignId.meta({ examples: ['event_1001'] }),
+  source: text(500).meta({ examples: ['https://shop.example.com/orders'] }),
+  type: text(200)
+    .regex(/^[a-z0-9_]+(\.[a-z0-9_]+)+$/, 'must be dotted lower case such as "order.refunded"')
+    .meta({ examples: ['order.cancelled'] }),
+  subject: text(500)
+    .meta({ examples: ['order_1001'] })
+    .optional(),
+  time: z.iso
+    .datetime({ offset: true })
+    .meta({ examples: ['2027-01-31T12:00:00+01:00'] })
+    .optional(),
   datacontenttype: z.literal('application/json').optional(),
-  dataschema: text(500).optional(),
-  data: jsonObject,
+  dataschema: text(500)
+    .meta({ examples: ['https://shop.example.com/schemas/order-cancelled'] })
+    .optional(),
+  data: jsonObject.meta({ examples: [{ orderId: 'order_1001' }] }),
 });
 
+const consumer = text(100).meta({ examples: ['gift-cards.orders'] });
+
 const loggedEvent = z.object({
-  position: z.string(),
-  stream: z.string(),
+  position: textLike('1001'),
+  stream: textLike('gift_card:0199a3c4-7c1b-7e2d-9a41-5b6c7d8e9f01'),
   streamVersion: z.int(),
   eventId: uuid,
-  type: z.string(),
+  type: textLike('gift_card.created'),
   schemaVersion: z.int(),
-  actor: z.string(),
+  actor: textLike('user_123'),
   correlationId: z.string(),
   causationId: z.string().nullable(),
   occurredAt: instant,
@@ -51,9 +62,18 @@ export const events = context({
         fromPosition: z
           .string()
           .regex(/^\d{1,19}$/)
+          .meta({ examples: ['0'] })
           .default('0')
           .describe('Exclusive'),
-        types: z.array(z.string().max(200)).max(20).optional(),
+        types: z
+          .array(
+            z
+              .string()
+              .max(200)
+              .meta({ examples: ['gift_card.created'] }),
+          )
+          .max(20)
+          .optional(),
         limit: z.int().min(1).max(1000).default(100),
       }),
       output: z.object({ events: z.array(loggedEvent), position: z.string() }),
@@ -66,6 +86,7 @@ export const events = context({
         anchorHash: z
           .string()
           .regex(/^[0-9a-f]{64}$/)
+          .meta({ examples: ['0'.repeat(64)] })
           .optional(),
       }),
       output: z.object({
@@ -82,7 +103,7 @@ export const events = context({
     }),
     listDead: query({
       summary: 'Events that a consumer has given up on',
-      input: z.strictObject({ consumer: text(100).optional(), limit: z.int().min(1).max(500).default(50) }),
+      input: z.strictObject({ consumer: consumer.optional(), limit: z.int().min(1).max(500).default(50) }),
       output: z.array(
         z.object({
           consumer: z.string(),
@@ -98,7 +119,7 @@ export const events = context({
     }),
     redrive: command({
       summary: 'Let a consumer handle a dead event once more',
-      input: z.strictObject({ consumer: text(100), eventId: uuid }),
+      input: z.strictObject({ consumer, eventId: uuid }),
       output: z.object({ redriving: z.boolean() }),
       errors: [DeadEventNotFound],
       idempotency: 'none',

@@ -3,9 +3,9 @@ import { UnsupportedCodeFormat } from '../../domain/gift-cards/code.ts';
 import * as errors from '../../domain/gift-cards/errors.ts';
 import { command, personal } from '../shared/contract.ts';
 import { JobQueueFull } from '../shared/job-errors.ts';
-import { foreignId, instant, money, moneyOfCard, text, uuid } from '../shared/schemas.ts';
+import { email, instantAhead, money, moneyOfCard, text, userId, uuid } from '../shared/schemas.ts';
 import { WRONG_MONEY } from './payment-operations.ts';
-import { account, batchView, cardView, issuedCard, newMoney, reason, staff } from './schemas.ts';
+import { account, batchView, cardView, issuedCard, newMoney, prefix, reason, staff } from './schemas.ts';
 
 const staffErrors = [errors.CardNotFound, errors.InvalidCode, errors.VoidedCard, errors.ExpiredCard, errors.FrozenCard];
 
@@ -15,16 +15,15 @@ export const lifecycleOperations = {
     summary: 'Issue a card',
     input: z.strictObject({
       amount: newMoney,
-      purchaserId: foreignId,
-      holderId: foreignId.optional().describe('Binds the card: it is then spent by id and holder, without a code'),
-      recipientEmail: personal(z.email().max(254)).optional(),
-      message: personal(text(500)).optional(),
-      expiresAt: instant.nullable().optional().describe('Default: by policy, one year; null: never'),
-      deliver: z.enum(['answer', 'email']).default('answer').describe('email: the answer holds no code'),
-      prefix: z
-        .string()
-        .regex(/^[A-Z0-9]{1,12}$/)
+      purchaserId: userId,
+      holderId: userId.optional().describe('Binds the card: it is then spent by id and holder, without a code'),
+      recipientEmail: personal(email).optional(),
+      message: personal(text(500))
+        .meta({ examples: ['Happy birthday!'] })
         .optional(),
+      expiresAt: instantAhead.nullable().optional().describe('Default: by policy, one year; null: never'),
+      deliver: z.enum(['answer', 'email']).default('answer').describe('email: the answer holds no code'),
+      prefix: prefix.optional(),
     }),
     output: issuedCard,
     errors: [...WRONG_MONEY, errors.InvalidExpiry, errors.RecipientMissing, UnsupportedCodeFormat, JobQueueFull],
@@ -35,12 +34,9 @@ export const lifecycleOperations = {
     input: z.strictObject({
       count: z.int().min(1).max(1_000_000),
       amount: newMoney,
-      prefix: z
-        .string()
-        .regex(/^[A-Z0-9]{1,12}$/)
-        .default('PROMO'),
-      purchaserId: foreignId.default('promotion'),
-      expiresAt: instant.nullable().optional(),
+      prefix: prefix.default('PROMO'),
+      purchaserId: userId.default('promotion'),
+      expiresAt: instantAhead.nullable().optional(),
     }),
     output: batchView.extend({ cards: z.array(issuedCard), jobId: uuid.nullable() }),
     errors: [...WRONG_MONEY, errors.InvalidExpiry, JobQueueFull],
@@ -56,7 +52,7 @@ export const lifecycleOperations = {
   }),
   void: command({
     summary: 'End a card for good',
-    input: staff({ reason, adminId: foreignId.optional(), account: account.default('void') }),
+    input: staff({ reason, adminId: userId.optional(), account: account.default('void') }),
     output: z.boolean(),
     errors: staffErrors,
     idempotency: 'required',
@@ -77,7 +73,7 @@ export const lifecycleOperations = {
   }),
   extendExpiry: command({
     summary: 'Let a card expire later, or never',
-    input: staff({ expiresAt: instant.nullable(), reason }),
+    input: staff({ expiresAt: instantAhead.nullable(), reason }),
     output: cardView,
     errors: [...staffErrors, errors.InvalidExpiry, errors.ExpiryBooked],
     idempotency: 'required',

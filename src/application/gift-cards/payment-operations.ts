@@ -1,9 +1,17 @@
 import { z } from 'zod';
 import * as errors from '../../domain/gift-cards/errors.ts';
 import { CurrencyMismatch, InvalidAmount, UnsupportedCurrency } from '../../domain/shared/money.ts';
-import { command } from '../shared/contract.ts';
+import { command, sampled } from '../shared/contract.ts';
 import { money, moneyOfCard, uuid } from '../shared/schemas.ts';
-import { code, holdView, payment, PAYMENT_REFERENCE, paymentReference, redemptionResult } from './schemas.ts';
+import {
+  code,
+  holdView,
+  otherCode,
+  payment,
+  PAYMENT_REFERENCE,
+  paymentReference,
+  redemptionResult,
+} from './schemas.ts';
 
 /** Errors about the amount itself. */
 export const WRONG_MONEY = [InvalidAmount, UnsupportedCurrency, CurrencyMismatch] as const;
@@ -22,9 +30,9 @@ const redeemInput = <M extends typeof money | typeof moneyOfCard>(amount: M) =>
 const transferInput = <M extends typeof money | typeof moneyOfCard>(amount: M) =>
   z
     .strictObject({
-      fromCode: code.optional(),
+      fromCode: sampled(code).optional(),
       fromCardId: uuid.optional(),
-      toCode: code.optional(),
+      toCode: sampled(otherCode).optional(),
       toCardId: uuid.optional(),
       amount,
       acceptEarlierExpiry: z.boolean().default(false),

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import * as errors from '../../domain/gift-cards/errors.ts';
-import { query, secret, stream } from '../shared/contract.ts';
-import { currency, decimalText, foreignId, instant, money, paging, uuid } from '../shared/schemas.ts';
-import { batchView, cardView, code, staff, transactionView } from './schemas.ts';
+import { query, stream } from '../shared/contract.ts';
+import { currency, decimalText, instant, money, orderId, paging, textLike, userId, uuid } from '../shared/schemas.ts';
+import { batchView, cardView, code, lastFour, staff, toldCode, transactionView } from './schemas.ts';
 
 /** Operations that only read. */
 export const reportOperations = {
@@ -10,7 +10,7 @@ export const reportOperations = {
     summary: 'Balance and status of a card',
     input: z.strictObject({ code }),
     output: z.object({
-      code: z.string().describe('Masked but for the last four'),
+      code: textLike('GIFT-****-****-****-5RNR').describe('Masked but for the last four'),
       originalAmount: money,
       currentBalance: money,
       currency,
@@ -30,12 +30,9 @@ export const reportOperations = {
   listCards: query({
     summary: 'Cards by purchaser, holder, last four, status or batch, newest first',
     input: z.strictObject({
-      purchaserId: foreignId.optional(),
-      holderId: foreignId.optional(),
-      lastFour: z
-        .string()
-        .regex(/^[0-9A-Z]{4}$/)
-        .optional(),
+      purchaserId: userId.optional(),
+      holderId: userId.optional(),
+      lastFour: lastFour.optional(),
       status: cardView.shape.status.optional(),
       batchId: uuid.optional(),
       ...paging,
@@ -63,7 +60,7 @@ export const reportOperations = {
     output: z.object({
       index: z.int(),
       cardId: uuid,
-      code: secret(z.string()),
+      code: toldCode,
       amount: decimalText,
       currency,
       expiresAt: instant.nullable(),
@@ -72,11 +69,11 @@ export const reportOperations = {
   }),
   listParkedRefunds: query({
     summary: 'Refund legs of orders that still wait for a redemption, or exceed it',
-    input: z.strictObject({ orderId: foreignId.optional(), ...paging }),
+    input: z.strictObject({ orderId: orderId.optional(), ...paging }),
     output: z.array(
       z.object({
-        orderId: z.string(),
-        refundId: z.string(),
+        orderId: textLike('order_1001'),
+        refundId: textLike('refund_1001'),
         leg: z.int(),
         cardId: uuid.nullable(),
         redemptionId: uuid.nullable(),
@@ -107,7 +104,9 @@ export const reportOperations = {
       cards: z.int(),
       entries: z.int(),
       consistent: z.boolean(),
-      trialBalance: z.array(z.object({ currency, debits: decimalText, credits: decimalText, difference: z.string() })),
+      trialBalance: z.array(
+        z.object({ currency, debits: decimalText, credits: decimalText, difference: textLike('0.00') }),
+      ),
       findings: z.array(z.object({ kind: z.string(), id: z.string(), detail: z.string() })),
     }),
     errors: [],

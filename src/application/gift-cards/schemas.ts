@@ -1,45 +1,75 @@
 import { z } from 'zod';
 import { CARD_STATUSES } from '../../domain/gift-cards/card-state.ts';
 import { HOUSE_ACCOUNTS, TRANSACTION_TYPES } from '../../domain/gift-cards/journal.ts';
-import { secret } from '../shared/contract.ts';
-import { currency, decimalText, foreignId, instant, money, type moneyOfCard, text, uuid } from '../shared/schemas.ts';
+import { sampled, secret } from '../shared/contract.ts';
+import {
+  currency,
+  decimalText,
+  instant,
+  money,
+  type moneyOfCard,
+  orderId,
+  text,
+  textLike,
+  userId,
+  uuid,
+} from '../shared/schemas.ts';
+
+const EXAMPLE_CODE = 'GIFT-7K3M-9QXT-2WBD-5RNR';
+
+/** A code as it is told. */
+export const toldCode = secret(textLike(EXAMPLE_CODE));
 
 /** A code as somebody typed it; whether it can be one is told by the answer for all refusals, not by the schema. */
-export const code = secret(text(128)).describe('Gift card code, GIFT-XXXX-XXXX-XXXX-XXXX');
+export const code = secret(text(128)).meta({
+  description: 'Gift card code, GIFT-XXXX-XXXX-XXXX-XXXX',
+  examples: [EXAMPLE_CODE],
+});
+export const otherCode = code.meta({ examples: ['GIFT-Q4ZP-8H6V-J3TC-Y0EZ'] });
 
-export const reason = text(500);
+/** What codes begin with. */
+export const prefix = z
+  .string()
+  .regex(/^[A-Z0-9]{1,12}$/)
+  .meta({ examples: ['GIFT'] });
+export const lastFour = z
+  .string()
+  .regex(/^[0-9A-Z]{4}$/)
+  .meta({ examples: ['5RNR'] });
+
+export const reason = text(500).meta({ examples: ['Asked for by the customer'] });
 export const purpose = text(50)
   .regex(/^[a-z0-9_-]+$/)
   .default('payment');
 
 export const cardView = z.object({
   id: uuid,
-  lastFour: z.string(),
+  lastFour: textLike('5RNR'),
   originalAmount: money,
   currentBalance: money,
   available: money,
   status: z.enum(CARD_STATUSES),
-  purchaserId: z.string(),
-  holderId: z.string().nullable(),
+  purchaserId: textLike('user_123'),
+  holderId: textLike('user_123').nullable(),
   batchId: uuid.nullable(),
   expiresAt: instant.nullable(),
   voidedAt: instant.nullable(),
-  voidedBy: z.string().nullable(),
-  voidReason: z.string().nullable(),
+  voidedBy: textLike('user_123').nullable(),
+  voidReason: textLike('Bought by mistake').nullable(),
   createdAt: instant,
   updatedAt: instant,
 });
 
 /** A card together with its code, told once. */
 export const issuedCard = cardView.extend({
-  code: secret(z.string()).optional().describe('The code, unless it was sent by e-mail'),
+  code: toldCode.optional().describe('The code, unless it was sent by e-mail'),
 });
 
 export const holdView = z.object({
   holdId: uuid,
   cardId: uuid,
-  orderId: z.string(),
-  purpose: z.string(),
+  orderId: textLike('order_1001'),
+  purpose: textLike('payment'),
   amount: money,
   status: z.enum(['open', 'captured', 'released', 'expired']),
   expiresAt: instant,
@@ -50,7 +80,7 @@ export const redemptionResult = z.object({
   redemptionId: uuid,
   redeemedAmount: money,
   remainingBalance: money,
-  giftCard: z.object({ id: uuid, lastFour: z.string(), status: z.enum(CARD_STATUSES) }),
+  giftCard: z.object({ id: uuid, lastFour: textLike('5RNR'), status: z.enum(CARD_STATUSES) }),
 });
 
 export const transactionView = z.object({
@@ -61,11 +91,11 @@ export const transactionView = z.object({
   amount: money,
   balanceBefore: money,
   balanceAfter: money,
-  debitAccount: z.string(),
-  creditAccount: z.string(),
-  orderId: z.string().nullable(),
-  referenceId: z.string().nullable(),
-  metadata: z.record(z.string(), z.string()),
+  debitAccount: textLike('card:0199a3c4-7c1b-7e2d-9a41-5b6c7d8e9f01'),
+  creditAccount: textLike('settlement'),
+  orderId: textLike('order_1001').nullable(),
+  referenceId: textLike('0199a3c4-7c1b-7e2d-9a41-5b6c7d8e9f02').nullable(),
+  metadata: z.record(z.string(), z.string()).meta({ examples: [{ purpose: 'payment' }] }),
   createdAt: instant,
 });
 
@@ -74,7 +104,7 @@ export const batchView = z.object({
   count: z.int(),
   createdCount: z.int(),
   amount: money,
-  prefix: z.string(),
+  prefix: textLike('GIFT'),
   status: z.enum(['running', 'ready', 'destroyed', 'cancelled']),
   expiresAt: instant.nullable(),
   codesUntil: instant,
@@ -83,19 +113,19 @@ export const batchView = z.object({
 
 export const account = z.enum(HOUSE_ACCOUNTS);
 
-const cardReference = { cardId: uuid.optional(), code: code.optional() };
+const cardReference = { cardId: sampled(uuid).optional(), code: code.optional() };
 const oneReference = (input: { cardId?: string | undefined; code?: string | undefined }): boolean =>
   (input.cardId === undefined) !== (input.code === undefined);
 const ONE_REFERENCE = { message: 'give either cardId or code', path: ['cardId'] };
 
 /** The input of a payment, with amounts of either kind. */
 export const payment = <M extends typeof money | typeof moneyOfCard>(amount: M) => ({
-  code: code.optional(),
+  code: sampled(code).optional(),
   cardId: uuid.optional().describe('With holderId: a card that is bound to a holder'),
-  holderId: foreignId.optional(),
-  orderId: foreignId,
+  holderId: userId.optional(),
+  orderId,
   purpose,
-  amount: amount.optional().describe('Default: the balance, or orderTotal where that is less'),
+  amount: sampled(amount.optional()).describe('Default: the balance, or orderTotal where that is less'),
   orderTotal: amount.optional(),
 });
 export const paymentReference = (input: {
@@ -112,4 +142,4 @@ export const staff = <S extends z.ZodRawShape>(shape: S) =>
     .refine((input) => oneReference(input as { cardId?: string; code?: string }), ONE_REFERENCE);
 
 /** The amount of a new card. */
-export const newMoney = z.strictObject({ amount: decimalText, currency: currency.default('USD') });
+export const newMoney = z.strictObject({ amount: decimalText, currency: sampled(currency).default('USD') });

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { command, context, query } from '../shared/contract.ts';
 import { JobNotDead, JobNotFound } from '../shared/job-errors.ts';
-import { instant, text, uuid } from '../shared/schemas.ts';
+import { instant, paging, text, textLike, uuid } from '../shared/schemas.ts';
 
 const state = z.enum(['scheduled', 'queued', 'running', 'completed', 'cancelled', 'dead']);
 
 const jobView = z.object({
   id: uuid,
-  type: z.string(),
+  type: textLike('gift-cards.deliver-code'),
   state,
   priority: z.enum(['critical', 'high', 'default', 'low']),
   attempt: z.int(),
@@ -34,10 +34,11 @@ export const jobs = context({
     list: query({
       summary: 'Jobs by type and state, newest first',
       input: z.strictObject({
-        type: text(100).optional(),
+        type: text(100)
+          .meta({ examples: ['gift-cards.deliver-code'] })
+          .optional(),
         state: state.optional(),
-        limit: z.int().min(1).max(200).default(50),
-        cursor: z.string().max(500).optional(),
+        ...paging,
       }),
       output: z.array(jobView),
       errors: [],

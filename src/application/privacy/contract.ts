@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { command, context, personal } from '../shared/contract.ts';
-import { foreignId } from '../shared/schemas.ts';
+import { command, context, personal, sampled } from '../shared/contract.ts';
+import { email, userId } from '../shared/schemas.ts';
 
 /** What a person may ask for about the data that is kept of him. */
 export const privacy = context({
@@ -10,7 +10,7 @@ export const privacy = context({
     erase: command({
       summary: 'Erase personal data of one person in every context',
       input: z
-        .strictObject({ email: personal(z.email().max(254)).optional(), subjectId: foreignId.optional() })
+        .strictObject({ email: sampled(personal(email)).optional(), subjectId: userId.optional() })
         .refine(({ email, subjectId }) => email !== undefined || subjectId !== undefined, {
           message: 'give email or subjectId',
           path: ['email'],

@@ -103,6 +103,12 @@ export const secret = <S extends Schema>(schema: S): S => schema.meta({ ...schem
 /** Marks a field that belongs to a person: it lives in an erasable side table only. */
 export const personal = <S extends Schema>(schema: S): S => schema.meta({ ...schema.meta(), personal: true }) as S;
 
+/**
+ * Marks an optional field that samples of the input have nevertheless: without it an input would not be accepted, or
+ * would not show what the operation is for.
+ */
+export const sampled = <S extends Schema>(schema: S): S => schema.meta({ ...schema.meta(), sampled: true }) as S;
+
 /** The schema of a caller in the same process. */
 type LibrarySchema<O extends OperationDefinition> = O extends { readonly libraryInput: infer S extends Schema }
   ? S

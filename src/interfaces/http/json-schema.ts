@@ -12,10 +12,10 @@ export interface JsonSchema {
   readonly [keyword: string]: unknown;
 }
 
-const MARKS = ['secret', 'personal'] as const;
+const MARKS = ['secret', 'personal', 'sampled'] as const;
 
 /**
- * Converts a schema to JSON Schema, with the marks of secret and personal fields as `x-secret` and `x-personal`.
+ * Converts a schema to JSON Schema, with the marks of fields as `x-secret`, `x-personal` and `x-sampled`.
  * Throws an error that begins with `where` and the field's path when JSON cannot carry what the schema describes.
  */
 export function toJsonSchema(schema: z.ZodType, io: 'input' | 'output', where: string): JsonSchema {

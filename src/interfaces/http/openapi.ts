@@ -2,6 +2,7 @@ import type { ContextContract, OperationDefinition } from '../../application/sha
 import { spell, type Spelling } from '../../application/shared/spelling.ts';
 import { resolve, toJsonSchema } from './json-schema.ts';
 import { ENVELOPE_SCHEMAS, ErrorAnswers, RATE_LIMIT_HEADERS, successSchema } from './openapi-answers.ts';
+import { sampleOf } from './openapi-samples.ts';
 import { shapeOf, type OperationShape } from './operation-shape.ts';
 import { SchemaBook } from './schema-book.ts';
 
@@ -84,7 +85,8 @@ function operation(parts: Parts, method: 'get' | 'post'): Part {
   const input = schemas.add(`${word}.input`, shape.input);
   const notes = [`Needs the permission \`${permission}\`${own ? `, or \`${permission}:own\` for one's own` : ''}.`];
   if (method === 'get') notes.push('POST with the same input as a JSON body does the same.');
-  const body = { required: true, content: { 'application/json': { schema: input } } };
+  const sample = sampleOf(shape.input, shape.input);
+  const body = { required: true, content: { 'application/json': { schema: input, example: sample } } };
   return {
     operationId: word,
     summary,

@@ -136,6 +136,7 @@ CREATE TABLE gift_cards.cancelled_orders (
   marks_until  timestamptz NOT NULL,
   PRIMARY KEY (tenant, order_id)
 );
+CREATE INDEX cancelled_orders_over ON gift_cards.cancelled_orders (marks_until);
 
 -- Personal data, and nothing else: rows here can be erased without touching money or the log.
 CREATE TABLE gift_cards.recipients (
@@ -182,5 +183,5 @@ CREATE INDEX batches_codes ON gift_cards.batches (codes_until) WHERE sealed_seed
 GRANT USAGE ON SCHEMA gift_cards TO portolan_app;
 GRANT SELECT, INSERT ON gift_cards.transactions TO portolan_app;
 GRANT SELECT, INSERT, UPDATE ON gift_cards.cards, gift_cards.redemptions, gift_cards.holds, gift_cards.refund_legs,
-  gift_cards.cancelled_orders, gift_cards.deliveries, gift_cards.batches TO portolan_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON gift_cards.recipients TO portolan_app;
+  gift_cards.deliveries, gift_cards.batches TO portolan_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON gift_cards.recipients, gift_cards.cancelled_orders TO portolan_app;

@@ -5,6 +5,7 @@ import {
   MemoryEventLog,
   MemoryGiftCardReader,
   MemoryGiftCardStore,
+  MemoryOrderMarks,
   MemoryRecipientEraser,
 } from 'portolan/memory';
 import { OneAtATime } from './one-at-a-time.ts';
@@ -20,6 +21,7 @@ giftCardRepositoryContract(
       reader: new MemoryGiftCardReader(store),
       bulkIssuer: new MemoryBulkIssuer(store),
       eraser: new MemoryRecipientEraser(store),
+      marks: new MemoryOrderMarks(store),
       log,
       close: () => log.close(),
     };

@@ -8,4 +8,5 @@ export {
   type UnplacedEvent,
 } from '../infrastructure/memory/memory-gift-card-store.ts';
 export { memoryGiftCards, type MemoryGiftCards } from '../infrastructure/memory/memory-gift-cards.ts';
+export { MemoryOrderMarks } from '../infrastructure/memory/memory-order-marks.ts';
 export { MemoryRecipientEraser } from '../infrastructure/memory/memory-recipient-eraser.ts';

@@ -7,6 +7,7 @@ import {
   type GiftCardPolicy,
   type GiftCardPorts,
   type GiftCardReader,
+  type OrderMarks,
   type RecipientEraser,
 } from '../application/gift-cards/index.ts';
 import type { Principal } from '../application/shared/call.ts';
@@ -31,6 +32,7 @@ export interface GiftCardAdapters {
   readonly reader: GiftCardReader;
   readonly bulkIssuer: BulkIssuer;
   readonly eraser: RecipientEraser;
+  readonly marks: OrderMarks;
 }
 
 export interface GiftCardServiceOptions {
@@ -65,7 +67,7 @@ const PROGRAM: Principal = { id: 'system:program', kind: 'system', tenant: 'defa
 
 /** Gift cards on adapters of the caller's choice. Throws `TypeError` for unusable peppers. */
 export function giftCardService(
-  { repository, reader, bulkIssuer, eraser }: GiftCardAdapters,
+  { repository, reader, bulkIssuer, eraser, marks }: GiftCardAdapters,
   {
     policy,
     mailer = noMailer,
@@ -77,7 +79,7 @@ export function giftCardService(
 ): GiftCardService {
   const peppers = readPeppers(options.peppers);
   const ports: GiftCardPorts = {
-    ...{ cards: repository, reader, bulk: bulkIssuer, eraser, mailer, jobs, guard },
+    ...{ cards: repository, reader, bulk: bulkIssuer, eraser, marks, mailer, jobs, guard },
     vault: createCodeVault(peppers),
     sealer: createSealer(peppers),
     policy: { ...DEFAULT_POLICY, ...policy },

@@ -15,6 +15,7 @@ import { createLogMailer } from '../infrastructure/log/log-mailer.ts';
 import { PostgresBulkIssuer } from '../infrastructure/postgres/postgres-bulk-issuer.ts';
 import { PostgresGiftCardReader } from '../infrastructure/postgres/postgres-gift-card-reader.ts';
 import { PostgresGiftCards } from '../infrastructure/postgres/postgres-gift-cards.ts';
+import { PostgresOrderMarks } from '../infrastructure/postgres/postgres-order-marks.ts';
 import { PostgresRecipientEraser } from '../infrastructure/postgres/postgres-recipient-eraser.ts';
 import { createGuessGuard } from '../infrastructure/rate-limit/guess-guard.ts';
 import { createSmtpMailer } from '../infrastructure/smtp/smtp-mailer.ts';
@@ -43,6 +44,7 @@ export function bindGiftCards(wiring: Wiring): void {
         reader: new PostgresGiftCardReader(pool),
         bulk: new PostgresBulkIssuer(pool, uuidv7, () => wakeup.committed()),
         eraser: new PostgresRecipientEraser(pool),
+        marks: new PostgresOrderMarks(pool),
         vault: createCodeVault(peppers),
         sealer,
         guard: createGuessGuard({

@@ -12,6 +12,7 @@ import { LogWakeup } from '../infrastructure/postgres/log-wakeup.ts';
 import { PostgresBulkIssuer } from '../infrastructure/postgres/postgres-bulk-issuer.ts';
 import { PostgresGiftCardReader } from '../infrastructure/postgres/postgres-gift-card-reader.ts';
 import { PostgresGiftCards } from '../infrastructure/postgres/postgres-gift-cards.ts';
+import { PostgresOrderMarks } from '../infrastructure/postgres/postgres-order-marks.ts';
 import { PostgresRecipientEraser } from '../infrastructure/postgres/postgres-recipient-eraser.ts';
 import { uuidv7 } from '../infrastructure/system/uuid.ts';
 import { giftCardService, type GiftCardService, type GiftCardServiceOptions } from './gift-card-service.ts';
@@ -56,6 +57,7 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
     reader: new PostgresGiftCardReader(pool),
     bulkIssuer: new PostgresBulkIssuer(pool, uuidv7, committed),
     eraser: new PostgresRecipientEraser(pool),
+    marks: new PostgresOrderMarks(pool),
   };
   const queue = postgresJobQueue({ pool, onFault });
   resources.own('jobs', queue, () => queue.close({ deadlineMs: STOP_MS }));

@@ -43,10 +43,10 @@ async function embedder(): Promise<Embedder> {
 
 async function siteOf(): Promise<GiftCardSite> {
   const { pool, giftCards, faults, close } = await embedder();
-  const { cards, reader, bulk, eraser } = giftCards.ports;
+  const { cards, reader, bulk, eraser, marks } = giftCards.ports;
   const log = new PostgresEventLog({ pool, onError: (error) => faults.push(error) });
   return {
-    ...{ repository: cards, reader, bulkIssuer: bulk, eraser, log },
+    ...{ repository: cards, reader, bulkIssuer: bulk, eraser, marks, log },
     async transaction(work) {
       const client = await pool.connect();
       try {

@@ -313,7 +313,8 @@ describe('mistyped codes', function () {
       },
     );
     const unlimited = { check: () => undefined, refused: () => undefined, accepted: () => undefined };
-    const adapters = { repository: untouchable, reader: untouchable, bulkIssuer: untouchable, eraser: untouchable };
+    const parts = ['repository', 'reader', 'bulkIssuer', 'eraser', 'marks'];
+    const adapters = Object.fromEntries(parts.map((part) => [part, untouchable]));
     const service = giftCardService(adapters as never, {
       peppers: [{ id: '1', secret: randomBytes(32) }],
       guard: unlimited,

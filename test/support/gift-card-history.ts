@@ -40,7 +40,8 @@ export function historySystem(site: GiftCardSite, unitMs: number): HistorySystem
       }),
   };
   const ports = {
-    ...{ cards, reader: site.reader, bulk: site.bulkIssuer, eraser: site.eraser, vault, guard, ids: uuidv7 },
+    ...{ cards, reader: site.reader, bulk: site.bulkIssuer, eraser: site.eraser, marks: site.marks },
+    ...{ vault, guard, ids: uuidv7 },
     sealer: { seal: (plain: string) => plain, open: (sealed: string) => sealed },
     jobs: { requireRoom: async () => undefined },
     mailer: { send: () => Promise.reject(new Error('Histories send no mail.')) },

@@ -98,6 +98,7 @@ export class GiftCardWorld {
       reader: memory.reader,
       bulk: memory.bulkIssuer,
       eraser: memory.eraser,
+      marks: memory.marks,
       vault: createCodeVault(peppers),
       sealer: createSealer(peppers),
       guard,

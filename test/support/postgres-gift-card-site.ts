@@ -7,6 +7,7 @@ import { createCommandPool, createPool } from '../../src/infrastructure/postgres
 import { PostgresBulkIssuer } from '../../src/infrastructure/postgres/postgres-bulk-issuer.ts';
 import { PostgresGiftCardReader } from '../../src/infrastructure/postgres/postgres-gift-card-reader.ts';
 import { PostgresGiftCards } from '../../src/infrastructure/postgres/postgres-gift-cards.ts';
+import { PostgresOrderMarks } from '../../src/infrastructure/postgres/postgres-order-marks.ts';
 import { PostgresRecipientEraser } from '../../src/infrastructure/postgres/postgres-recipient-eraser.ts';
 import { uuidv7 } from '../../src/infrastructure/system/uuid.ts';
 import { testDatabase } from './postgres.ts';
@@ -46,6 +47,7 @@ export async function postgresGiftCardSite(): Promise<
     reader: new PostgresGiftCardReader(queries),
     bulkIssuer: new PostgresBulkIssuer(queries, uuidv7, () => wakeup.committed()),
     eraser: new PostgresRecipientEraser(queries),
+    marks: new PostgresOrderMarks(queries),
     log,
     async transaction(work) {
       const client = await queries.connect();

@@ -17,8 +17,8 @@ describe('the sweep', () => {
     await expiring(20, '30.00');
     await expiring(30);
     world.pass(20);
-    expect(await world.sweep()).to.deep.equal({ expired: 2, released: 0, destroyed: 0 });
-    expect(await world.sweep()).to.deep.equal({ expired: 0, released: 0, destroyed: 0 });
+    expect(await world.sweep()).to.deep.equal({ expired: 2, released: 0, destroyed: 0, marksPurged: 0 });
+    expect(await world.sweep()).to.deep.equal({ expired: 0, released: 0, destroyed: 0, marksPurged: 0 });
     expect(world.events('expired').map(({ payload }) => payload.amount)).to.deep.equal(['50.00', '30.00']);
     const [entry] = await world.call('listTransactions', { cardId: first.id });
     expect(entry).to.deep.include({ type: 'expiry', creditAccount: 'breakage', amount: usd('50.00') });
@@ -94,6 +94,28 @@ describe('the sweep', () => {
     expect(world.events('expired')).to.have.length(2);
     broken.clear();
     expect(await world.sweep()).to.include({ expired: 1 });
+  });
+
+  it('deletes marks of cancelled orders when their time is over, however many there are', async () => {
+    for (let n = 0; n < 1100; n += 1) await world.cancelled(`o${n}`);
+    const { code } = await world.issue();
+    world.passDays(30);
+    world.pass(-1);
+    expect(await world.sweep()).to.include({ marksPurged: 0 });
+    expect((await world.refusal('redeem', { code, orderId: 'o1' })).code).to.equal('gift_cards.order_cancelled');
+    world.pass(1);
+    expect(await world.sweep()).to.include({ marksPurged: 1100 });
+    await world.call('redeem', { code, orderId: 'o1' });
+  });
+
+  it('reports marks that it cannot delete, and does everything else', async () => {
+    const fault = new Error('No permission');
+    world = new GiftCardWorld({}, (ports) => ({ ...ports, marks: { purge: () => Promise.reject(fault) } }));
+    await expiring(10);
+    world.pass(10);
+    const failure = (await world.sweep().catch((error: unknown) => error)) as AggregateError;
+    expect(failure.errors).to.deep.equal([fault]);
+    expect(world.events('expired')).to.have.length(1);
   });
 
   it('works off more than one page', async () => {

@@ -5,13 +5,15 @@ import { withoutCodes } from './acknowledge-batch.ts';
 import { accept } from './answers.ts';
 import type { GiftCardPorts } from './ports.ts';
 
-type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'policy' | 'ids'>;
+type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'marks' | 'policy' | 'ids'>;
 
 /** What one sweep did; the failures are of single cards and batches, which the next sweep tries again. */
 export interface Sweep {
   readonly expired: number;
   readonly released: number;
   readonly destroyed: number;
+  /** Marks of cancelled orders that were deleted. */
+  readonly marksPurged: number;
   readonly failures: readonly unknown[];
 }
 
@@ -24,7 +26,7 @@ const TOGETHER = 50;
 
 /**
  * Books what is due in all tenants: expiries of cards, each exactly once, the release of expired holds, and the
- * destruction of seeds whose time is over. One that fails doesn't stop the others.
+ * destruction of seeds and marks of cancelled orders whose time is over. One that fails doesn't stop the others.
  */
 export function bookExpiries(ports: Ports): (context: Omit<CommandContext, 'tenant'>) => Promise<Sweep> {
   const { reader } = ports;
@@ -41,8 +43,12 @@ export function bookExpiries(ports: Ports): (context: Omit<CommandContext, 'tena
     );
     const outcomes = [...cards.outcomes, ...batches.outcomes];
     const count = (wanted: Outcome): number => outcomes.filter((outcome) => outcome === wanted).length;
-    const failures = [...cards.failures, ...batches.failures];
-    return { expired: count('expired'), released: count('released'), destroyed: count('destroyed'), failures };
+    const marks = await purgeMarks(ports, context.signal);
+    return {
+      ...{ expired: count('expired'), released: count('released'), destroyed: count('destroyed') },
+      marksPurged: marks.purged,
+      failures: [...cards.failures, ...batches.failures, ...marks.failures],
+    };
   };
 }
 
@@ -65,6 +71,20 @@ async function sweep<Due>(
       }
     }
     if (page.length < PAGE || outcomes.length === before) return { outcomes, failures };
+  }
+}
+
+async function purgeMarks(
+  { marks }: Ports,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly purged: number; readonly failures: readonly unknown[] }> {
+  let purged = 0;
+  for (;;) {
+    signal?.throwIfAborted();
+    const [page] = await Promise.allSettled([marks.purge(PAGE)]);
+    if (page.status === 'rejected') return { purged, failures: [page.reason] };
+    purged += page.value;
+    if (page.value < PAGE) return { purged, failures: [] };
   }
 }
 

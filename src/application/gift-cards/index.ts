@@ -38,6 +38,7 @@ export { giftCards } from './contract.ts';
 export { erasePerson, type PersonReference } from './erase-person.ts';
 export type { GiftCardReader } from './gift-card-reader.ts';
 export { GIFT_CARD_SCHEDULES, giftCardJobs } from './jobs.ts';
+export type { OrderMarks } from './order-marks.ts';
 export { DEFAULT_POLICY, yearsLater, type CodeVault, type GiftCardPolicy, type GiftCardPorts } from './ports.ts';
 
 /** What carries out the operations on gift cards. Throws `UnsupportedCodeFormat` for a policy that can't be followed. */

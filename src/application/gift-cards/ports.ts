@@ -7,6 +7,7 @@ import type { Mailer } from '../shared/mailer.ts';
 import type { Sealer } from '../shared/sealer.ts';
 import type { BulkIssuer, RecipientEraser } from './bulk-issuer.ts';
 import type { GiftCardReader } from './gift-card-reader.ts';
+import type { OrderMarks } from './order-marks.ts';
 
 /** Turns codes into the keys by which cards are looked up, under peppers that only the service knows. */
 export interface CodeVault {
@@ -63,6 +64,7 @@ export interface GiftCardPorts {
   readonly reader: GiftCardReader;
   readonly bulk: BulkIssuer;
   readonly eraser: RecipientEraser;
+  readonly marks: OrderMarks;
   readonly vault: CodeVault;
   readonly sealer: Sealer;
   readonly guard: GuessGuard;

@@ -1,5 +1,6 @@
 import type { BulkIssuer, RecipientEraser } from '../../application/gift-cards/bulk-issuer.ts';
 import type { GiftCardReader } from '../../application/gift-cards/gift-card-reader.ts';
+import type { OrderMarks } from '../../application/gift-cards/order-marks.ts';
 import type { EventLog } from '../../application/shared/event-log.ts';
 import type { GiftCardRepository } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { ContractCase } from '../shared/contract-runner.ts';
@@ -10,6 +11,7 @@ export interface GiftCardSite {
   readonly reader: GiftCardReader;
   readonly bulkIssuer: BulkIssuer;
   readonly eraser: RecipientEraser;
+  readonly marks: OrderMarks;
   /** The log that the adapter appends to. */
   readonly log: Pick<EventLog, 'read' | 'readStream' | 'reached'>;
   /** Moves the adapter's clock on. Left out, the suite waits; it asks for milliseconds only. */

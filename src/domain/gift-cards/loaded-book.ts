@@ -97,6 +97,14 @@ export class LoadedBook implements GiftCardBook {
     this.#marks.set(mark.orderId, mark);
   }
 
+  marks(): IterableIterator<OrderMark> {
+    return this.#marks.values();
+  }
+
+  dropMark(orderId: string): void {
+    this.#marks.delete(orderId);
+  }
+
   putDelivery(delivery: Delivery): void {
     this.#deliveries.set(delivery.id, delivery);
   }

@@ -1,4 +1,4 @@
-import { DeadlineExceeded, DomainError, refuse } from 'portolan';
+import { DeadlineExceeded, judge } from 'portolan';
 import type { CommandContext, Committed, Decision, Json } from 'portolan';
 import { KeyedBook } from 'portolan/gift-cards';
 import type { GiftCardBook, GiftCardChanges, GiftCardKeys, GiftCardRepository } from 'portolan/gift-cards';
@@ -47,15 +47,5 @@ export class OneAtATime implements GiftCardRepository {
     const committed = { answer, sealed, position, replayed: false };
     receipts.keepAnswer(context.receipt, committed);
     return committed;
-  }
-}
-
-/** A domain error that a decision throws is a refusal as well. */
-function judge<Answer extends Json>(decide: () => Decision<Answer, GiftCardChanges>) {
-  try {
-    return decide();
-  } catch (error) {
-    if (error instanceof DomainError) return refuse(error);
-    throw error;
   }
 }

@@ -14,6 +14,7 @@ export {
   event,
   personal,
   query,
+  sampled,
   secret,
   stream,
   type CommandDefinition,
@@ -59,6 +60,7 @@ export {
   type Json,
 } from '../domain/shared/domain-error.ts';
 export {
+  judge,
   refuse,
   type Accepted,
   type CommandContext,

@@ -10,6 +10,7 @@ import { InsufficientBalance } from '../../src/domain/gift-cards/errors.ts';
 import { PostgresEventLog } from '../../src/infrastructure/postgres/event-log.ts';
 import { migrate } from '../../src/infrastructure/postgres/migrate.ts';
 import { testDatabase } from '../support/postgres.ts';
+import { transactionOn } from '../support/transaction.ts';
 
 const PEPPERS = `1:${'5eed'.repeat(11)}`;
 const usd = (amount: string) => ({ amount, currency: 'USD' });
@@ -47,19 +48,7 @@ async function siteOf(): Promise<GiftCardSite> {
   const log = new PostgresEventLog({ pool, onError: (error) => faults.push(error) });
   return {
     ...{ repository: cards, reader, bulkIssuer: bulk, eraser, marks, log },
-    async transaction(work) {
-      const client = await pool.connect();
-      try {
-        await client.query('BEGIN');
-        await work(client);
-        await client.query('COMMIT');
-      } catch (error) {
-        await client.query('ROLLBACK');
-        throw error;
-      } finally {
-        client.release();
-      }
-    },
+    transaction: transactionOn(pool),
     async close() {
       await log.close();
       await close();

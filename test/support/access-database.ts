@@ -5,6 +5,7 @@ import { migrate } from '../../src/infrastructure/postgres/migrate.ts';
 import { createCommandPool, createPool } from '../../src/infrastructure/postgres/pools.ts';
 import { PostgresApiTokens } from '../../src/infrastructure/postgres/postgres-api-tokens.ts';
 import { testDatabase } from './postgres.ts';
+import { transactionOn } from './transaction.ts';
 
 /** API tokens and rate counters on a database of their own, with the rights of the application. */
 export interface AccessDatabase extends ApiTokenSite {
@@ -39,19 +40,7 @@ export async function accessDatabase(): Promise<AccessDatabase> {
       );
       return rows.map(({ tenant, type, version }) => ({ tenant, type, streamVersion: Number(version) }));
     },
-    async transaction(work) {
-      const client = await pool.connect();
-      try {
-        await client.query('BEGIN');
-        await work(client);
-        await client.query('COMMIT');
-      } catch (error) {
-        await client.query('ROLLBACK');
-        throw error;
-      } finally {
-        client.release();
-      }
-    },
+    transaction: transactionOn(pool),
     close: () => (closing ??= close()),
   };
 }

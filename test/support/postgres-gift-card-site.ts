@@ -11,6 +11,7 @@ import { PostgresOrderMarks } from '../../src/infrastructure/postgres/postgres-o
 import { PostgresRecipientEraser } from '../../src/infrastructure/postgres/postgres-recipient-eraser.ts';
 import { uuidv7 } from '../../src/infrastructure/system/uuid.ts';
 import { testDatabase } from './postgres.ts';
+import { transactionOn } from './transaction.ts';
 
 /** Gift cards in a PostgreSQL database of their own. */
 export async function postgresGiftCardSite(): Promise<
@@ -49,19 +50,7 @@ export async function postgresGiftCardSite(): Promise<
     eraser: new PostgresRecipientEraser(queries),
     marks: new PostgresOrderMarks(queries),
     log,
-    async transaction(work) {
-      const client = await queries.connect();
-      try {
-        await client.query('BEGIN');
-        await work(client);
-        await client.query('COMMIT');
-      } catch (error) {
-        await client.query('ROLLBACK');
-        throw error;
-      } finally {
-        client.release();
-      }
-    },
+    transaction: transactionOn(queries),
     close: () => (closed ??= close()),
   };
 }

@@ -1,18 +1,9 @@
 import { expect } from 'chai';
-import { ConfigurationError, loadConfig, type Environment } from '../../src/composition/config.ts';
+import { ConfigurationError, loadConfig } from '../../src/composition/config.ts';
 import { SETTINGS, type Setting } from '../../src/composition/config-settings.ts';
+import { faultsOf } from '../support/config-faults.ts';
 
 const SECRET = Buffer.alloc(32, 7).toString('base64');
-
-function faultsOf(environment: Environment): readonly string[] {
-  try {
-    loadConfig(environment);
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.lines;
-    throw error;
-  }
-  return [];
-}
 
 describe('Configuration', () => {
   it('has a default for all that a developer needs', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { ConfigurationError, loadConfig, type Environment } from '../../src/composition/config.ts';
+import { loadConfig, type Environment } from '../../src/composition/config.ts';
+import { faultsOf } from '../support/config-faults.ts';
 
 const COMPLETE: Environment = {
   NODE_ENV: 'production',
@@ -7,16 +8,6 @@ const COMPLETE: Environment = {
   PEPPERS: `1:${Buffer.alloc(32, 7).toString('base64')}`,
   ADMIN_TOKEN_SHA256: 'a'.repeat(64),
 };
-
-function faultsOf(environment: Environment): readonly string[] {
-  try {
-    loadConfig(environment);
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.lines;
-    throw error;
-  }
-  return [];
-}
 
 describe('Configuration in production', () => {
   it('is refused without database, pepper and a way to authenticate, a line for each', () => {

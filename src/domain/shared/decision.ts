@@ -1,4 +1,4 @@
-import type { DomainError, Json } from './domain-error.ts';
+import { DomainError, type Json } from './domain-error.ts';
 
 /** A fact that an aggregate records. Its payload holds no secret and nothing personal: the log never forgets. */
 export interface NewEvent {
@@ -47,6 +47,18 @@ export const refuse = (error: DomainError, events: readonly NewEvent[] = []): Re
   error,
   events,
 });
+
+/** Asks for a decision. A `DomainError` that it throws is a refusal; anything else is a fault and leaves nothing behind. */
+export function judge<Answer extends Json, Changes>(
+  decide: () => Decision<Answer, Changes>,
+): Decision<Answer, Changes> {
+  try {
+    return decide();
+  } catch (error) {
+    if (error instanceof DomainError) return refuse(error);
+    throw error;
+  }
+}
 
 /** Names a command for ever (until its receipt is purged), so that a repeat gets the first answer. */
 export interface ReceiptKey {

@@ -6,13 +6,13 @@ import type {
 } from '../../domain/access/api-token-repository.ts';
 import { ApiToken } from '../../domain/access/api-token.ts';
 import {
-  refuse,
+  judge,
   type CommandContext,
   type Committed,
   type Decision,
   type NewEvent,
 } from '../../domain/shared/decision.ts';
-import { DomainError, type Json } from '../../domain/shared/domain-error.ts';
+import type { Json } from '../../domain/shared/domain-error.ts';
 import { MemoryReceipts } from './memory-receipts.ts';
 
 export interface MemoryApiTokensOptions {
@@ -38,7 +38,7 @@ export function createMemoryApiTokens({ now, append }: MemoryApiTokensOptions): 
       const replayed = receipts.replay<Answer>(context.receipt);
       if (replayed !== undefined) return replayed;
       const named = (id: string): ApiToken | undefined => (keys.tokens.includes(id) ? tokens.get(id) : undefined);
-      const decision = judge(decide, { now: now(), token: named });
+      const decision = judge(() => decide({ now: now(), token: named }));
       const position = log(decision.events ?? [], context);
       if (decision.kind === 'refused') {
         receipts.keepRefusal(context.receipt, decision.error);
@@ -66,14 +66,4 @@ export function createMemoryApiTokens({ now, append }: MemoryApiTokensOptions): 
       return Promise.resolve();
     },
   };
-}
-
-/** A `DomainError` that is thrown is a refusal; anything else is a fault and leaves nothing behind. */
-function judge<Answer extends Json>(decide: Decide<Answer>, book: ApiTokenBook): Decision<Answer, ApiTokenChanges> {
-  try {
-    return decide(book);
-  } catch (error) {
-    if (error instanceof DomainError) return refuse(error);
-    throw error;
-  }
 }

@@ -7,14 +7,14 @@ import type {
 } from '../../domain/gift-cards/gift-card-repository.ts';
 import { KeyedBook } from '../../domain/gift-cards/keyed-book.ts';
 import {
-  refuse,
+  judge,
   type Accepted,
   type CommandContext,
   type Committed,
   type Decision,
   type NewEvent,
 } from '../../domain/shared/decision.ts';
-import { DomainError, type Json } from '../../domain/shared/domain-error.ts';
+import type { Json } from '../../domain/shared/domain-error.ts';
 import type { MemoryGiftCardStore } from './memory-gift-card-store.ts';
 
 type Decide<Answer extends Json> = (book: GiftCardBook) => Decision<Answer, GiftCardChanges>;
@@ -38,7 +38,7 @@ export class MemoryGiftCardRepository implements GiftCardRepository {
     if (replayed !== undefined) return replayed;
     const { book } = this.#store.of(context.tenant);
     book.now = this.#store.now();
-    const decision = judge(decide, new KeyedBook(book, keys));
+    const decision = judge(() => decide(new KeyedBook(book, keys)));
     if (decision.kind === 'accepted') return this.#accept(context, book.now, decision);
     this.#store.log(context, book.now, decision.events ?? []);
     this.#store.receipts.keepRefusal(context.receipt, decision.error);
@@ -59,15 +59,6 @@ export class MemoryGiftCardRepository implements GiftCardRepository {
     const committed = { answer, sealed, position, replayed: false };
     this.#store.receipts.keepAnswer(context.receipt, committed);
     return committed;
-  }
-}
-
-function judge<Answer extends Json>(decide: Decide<Answer>, book: GiftCardBook): Decision<Answer, GiftCardChanges> {
-  try {
-    return decide(book);
-  } catch (error) {
-    if (error instanceof DomainError) return refuse(error);
-    throw error;
   }
 }
 

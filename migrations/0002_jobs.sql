@@ -6,6 +6,8 @@ CREATE TABLE jobs.job (
   id               uuid        PRIMARY KEY,
   tenant           text        NOT NULL,
   type             text        NOT NULL,
+  -- The schedule whose tick it is of.
+  schedule         text,
   -- json, not jsonb: what was given comes back as it was, and nothing looks inside.
   payload          json        NOT NULL,
   priority         text        NOT NULL CHECK (priority IN ('critical', 'high', 'default', 'low')),
@@ -53,6 +55,8 @@ CREATE INDEX job_running ON jobs.job (type) WHERE state = 'running';
 -- Two workers that take two jobs of one key at the same moment: the second one's claim fails.
 CREATE UNIQUE INDEX job_running_key ON jobs.job (tenant, concurrency_key)
   WHERE state = 'running' AND concurrency_key IS NOT NULL;
+CREATE INDEX job_of_schedule ON jobs.job (schedule, number)
+  WHERE schedule IS NOT NULL AND state IN ('scheduled', 'queued', 'running', 'dead');
 CREATE INDEX job_finished ON jobs.job (finished_at) WHERE finished_at IS NOT NULL;
 
 -- The last tick of each schedule for which a job was enqueued.

@@ -232,8 +232,10 @@ export interface JobQueue {
   /** Forgets jobs that have been final for this long, dead ones only if asked to; answers with their number. */
   purge(options: { readonly olderThanMs: number; readonly states?: readonly JobState[] }): Promise<number>;
   /**
-   * Enqueues a job at each tick, once for all processes that know the schedule. Of the ticks missed while none
-   * was up, and of those that met a full queue, only the latest is made good. Throws `InvalidJob`.
+   * Enqueues a job at each tick, once for all processes that know the schedule. Ticks are passed over while a job of
+   * the schedule waits, also for a retry, or runs. Of the ticks missed while no process was up, and of those that met a
+   * full queue, only the latest is made good. The next tick does what a dead job was to do: of these the latest three
+   * are kept. Throws `InvalidJob`.
    */
   schedule(schedule: JobSchedule): Promise<void>;
   /** Starts to run the jobs of these types. */

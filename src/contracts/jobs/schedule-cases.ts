@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidJob } from '../../application/shared/job-errors.ts';
 import type { JobQueue, JobSchedule } from '../../application/shared/job-queue.ts';
-import { quick, uniqueType, until, withQueues } from './job-queue-site.ts';
+import { inState, jobOf, quick, uniqueType, until, withQueues } from './job-queue-site.ts';
 import type { JobQueueCase } from './job-queue-site.ts';
 
 function everySecond(type: string): JobSchedule {
@@ -51,11 +51,14 @@ export const scheduleCases: readonly JobQueueCase[] = [
     title: 'makes good the latest of the ticks that were missed, and no other',
     run: async (site) => {
       const type = uniqueType('missed');
+      const worker = quick(type, async () => undefined);
       await withQueues([site.open()], async (queue) => {
+        queue.work([worker]);
         await queue.schedule(everySecond(type));
         await haveTicked(queue, type, 1);
       });
       await withQueues([site.open()], async (queue) => {
+        queue.work([worker]);
         const before = await ticksOf(queue, type);
         await sleep(3_300);
         assert.deepEqual(await ticksOf(queue, type), before);
@@ -67,17 +70,64 @@ export const scheduleCases: readonly JobQueueCase[] = [
     },
   },
   {
-    title: 'starts anew when the rule of a schedule was changed, and keeps to one tick when its queue is full',
+    title: 'starts anew when the rule of a schedule was changed, and makes good one tick that met a full queue',
     run: async (site) => {
       const type = uniqueType('changed');
       await withQueues([site.open({ maxDepth: 1 })], async (queue) => {
+        const blocking = jobOf(type, { delayMs: 600_000 });
+        await queue.enqueue(blocking);
         await queue.schedule({ ...everySecond(type), cron: '0 0 1 1 *' });
         await queue.schedule(everySecond(type));
-        await haveTicked(queue, type, 1);
         await sleep(2_200);
         assert.equal((await ticksOf(queue, type)).length, 1);
+        await queue.cancel(blocking.id);
+        await haveTicked(queue, type, 2);
       });
     },
+  },
+  {
+    title: 'passes ticks over while a job of the schedule waits, runs or is to be run again',
+    run: (site) =>
+      withQueues([site.open()], async (queue) => {
+        const type = uniqueType('busy');
+        await queue.schedule(everySecond(type));
+        const [firstMs = 0] = await haveTicked(queue, type, 1);
+        await sleep(1_200);
+        assert.equal((await ticksOf(queue, type)).length, 1, 'while it waits');
+        const handler = async ({ attempt }: { attempt: number }) => {
+          await sleep(1_200);
+          if (attempt === 1) throw new Error('Failed');
+        };
+        const worker = queue.work([quick(type, handler, { retries: { attempts: 2, backoff: [1_200] } })]);
+        const [, secondMs = 0] = await haveTicked(queue, type, 2);
+        await worker.stop({ deadlineMs: 0 });
+        // It waited and ran for 4.8 s.
+        assert.ok(secondMs - firstMs >= 4_000, `${secondMs - firstMs} ms`);
+      }),
+  },
+  {
+    title: 'keeps no more than the latest three dead jobs of a schedule, and all others of their type',
+    run: (site) =>
+      withQueues([site.open()], async (queue) => {
+        const type = uniqueType('dying');
+        const alone = jobOf(type);
+        await queue.enqueue(alone);
+        const ids = new Set<string>();
+        const handler = async ({ id }: { id: string }) => {
+          ids.add(id);
+          throw new Error('Always');
+        };
+        const worker = queue.work([quick(type, handler, { retries: { attempts: 1, backoff: [] } })]);
+        await inState(queue, alone.id, 'dead');
+        await queue.schedule(everySecond(type));
+        const fifth = await until('five ticks', async () => [...ids][5]);
+        await inState(queue, fifth, 'dead');
+        await worker.stop();
+        const { jobs } = await queue.list({ type, state: 'dead' });
+        const dead = jobs.map(({ id }) => id);
+        assert.ok(dead.length <= 4 && dead.includes(fifth) && dead.includes(alone.id), `${dead.length}`);
+        assert.ok(![...ids].slice(1, 3).some((id) => dead.includes(id)), 'the first two are kept');
+      }),
   },
   {
     title: 'refuses what is no cron expression, no time zone or no name',

@@ -21,6 +21,9 @@ export interface JobQueueSettings {
   readonly retentionMs: number;
 }
 
+/** Dead jobs of one schedule that are kept. */
+export const deadPerSchedule = 3;
+
 const minuteMs = 60_000;
 
 export const defaultJobQueueSettings: JobQueueSettings = {

@@ -99,7 +99,10 @@ export interface JobStore {
   /** Remembers a schedule from now on; its ticks start anew if its rule was changed. */
   openSchedule(name: string, cron: string, timezone: string): Promise<void>;
   scheduleClock(names: readonly string[]): Promise<ScheduleClock>;
-  /** Enqueues the job if the schedule has not come to this tick yet; answers whether it had not. */
+  /**
+   * Comes to this tick, if the schedule has not yet: enqueues its job unless one of the schedule has not ended, and
+   * forgets dead ones but the latest. Answers whether it enqueued the job. Throws `JobQueueFull` and changes nothing.
+   */
   tick(name: string, tick: Date, job: PreparedJob): Promise<boolean>;
 
   /** Tells other processes. */

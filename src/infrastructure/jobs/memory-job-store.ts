@@ -1,6 +1,6 @@
 import type { Job, JobFilter, JobState, JobStatistics } from '../../application/shared/job-queue.ts';
 import { lostWorker } from './failure-summary.ts';
-import { maxDepthOf, queueFull } from './job-settings.ts';
+import { deadPerSchedule, maxDepthOf, queueFull } from './job-settings.ts';
 import type { JobQueueSettings } from './job-settings.ts';
 import { claimKey } from './job-store.ts';
 import type { Claim, ClaimedJob, ClaimSlot, JobNews, JobStore, PreparedJob, Settlement } from './job-store.ts';
@@ -166,9 +166,15 @@ export class MemoryJobStore implements JobStore {
   async tick(name: string, tick: Date, job: PreparedJob): Promise<boolean> {
     const last = this.#table.lastTicks.get(name);
     if (last === undefined || last.tickMs >= tick.getTime()) return false;
-    this.#insert([job]);
+    const isFree = this.#table.ofSchedule(name, 'scheduled', 'queued', 'running').length === 0;
+    if (isFree) {
+      this.#insert([job], name);
+      const dead = this.#table.ofSchedule(name, 'dead');
+      // The new one may die as well.
+      for (const old of dead.slice(deadPerSchedule - 1)) this.#table.remove(old);
+    }
     this.#table.lastTicks.set(name, { ...last, tickMs: tick.getTime() });
-    return true;
+    return isFree;
   }
 
   listen(listener: JobNews): void {
@@ -180,13 +186,13 @@ export class MemoryJobStore implements JobStore {
     if (this.#listener !== undefined) this.#table.listeners.delete(this.#listener);
   }
 
-  #insert(jobs: readonly PreparedJob[]): ReadonlySet<string> {
+  #insert(jobs: readonly PreparedJob[], schedule?: string): ReadonlySet<string> {
     const fresh = new Map<string, PreparedJob>();
     for (const job of jobs) if (!this.#table.jobs.has(job.id) && !fresh.has(job.id)) fresh.set(job.id, job);
     for (const [type, arriving] of Map.groupBy(fresh.values(), (job) => job.type)) {
       this.#requireRoom(type, arriving.length);
     }
-    for (const job of fresh.values()) this.#table.add(job);
+    for (const job of fresh.values()) this.#table.add(job, schedule);
     return new Set(fresh.keys());
   }
 

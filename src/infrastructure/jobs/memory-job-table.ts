@@ -8,6 +8,8 @@ export interface MemoryJob {
   readonly id: string;
   readonly tenant: string;
   readonly type: string;
+  /** The schedule whose tick it is of. */
+  readonly schedule: string | undefined;
   readonly payload: string;
   readonly priority: JobPriority;
   readonly headStartMs: number;
@@ -60,11 +62,18 @@ export class MemoryJobTable {
     return this.#scheduled.get(type) ?? new Set();
   }
 
-  add(job: PreparedJob): void {
+  /** The jobs of a schedule in this state or these, newest first. */
+  ofSchedule(name: string, ...states: readonly JobState[]): readonly MemoryJob[] {
+    const found = [...this.jobs.values()].filter(({ schedule, state }) => schedule === name && states.includes(state));
+    return found.sort((a, b) => b.number - a.number);
+  }
+
+  add(job: PreparedJob, schedule?: string): void {
     const now = this.clock();
     const runAtMs = job.runAt?.getTime() ?? now + job.delayMs;
     const added: MemoryJob = {
       ...job,
+      schedule,
       number: ++this.#lastNumber,
       createdAtMs: now,
       state: runAtMs > now ? 'scheduled' : 'queued',

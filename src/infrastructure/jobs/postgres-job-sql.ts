@@ -16,13 +16,13 @@ export const knownIdsSql = `SELECT count(*) AS known FROM jobs.job WHERE id = AN
 export const insertSql = `
   INSERT INTO jobs.job (
     id, tenant, type, payload, priority, state, run_at, order_at,
-    retries, concurrency_key, actor, correlation_id, trace_parent
+    retries, concurrency_key, actor, correlation_id, trace_parent, schedule
   )
   SELECT
     id, tenant, type, payload, priority,
     CASE WHEN due_at > statement_timestamp() THEN 'scheduled' ELSE 'queued' END,
     due_at, due_at - head_start_ms * interval '1 ms',
-    retries, concurrency_key, actor, correlation_id, trace_parent
+    retries, concurrency_key, actor, correlation_id, trace_parent, $14
   FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::json[], $5::text[], $6::float8[], $7::timestamptz[], $8::float8[],
     $9::json[], $10::text[], $11::text[], $12::text[], $13::text[]
@@ -226,3 +226,12 @@ export const scheduleClockSql = `
   FROM (SELECT) AS always LEFT JOIN jobs.schedule ON name = ANY ($1::text[])`;
 
 export const tickSql = `UPDATE jobs.schedule SET last_tick = $2 WHERE name = $1 AND last_tick < $2`;
+
+/** The condition is that of the index job_of_schedule. */
+export const jobsOfScheduleSql = `
+  SELECT id, state FROM jobs.job
+  WHERE schedule = $1 AND state IN ('scheduled', 'queued', 'running', 'dead')
+  ORDER BY number DESC`;
+
+/** One that was re-driven meanwhile is dead no more. */
+export const forgetDeadSql = `DELETE FROM jobs.job WHERE id = ANY ($1::uuid[]) AND state = 'dead'`;

@@ -1,6 +1,7 @@
 import type { ClientBase, Pool, QueryResult, QueryResultRow } from 'pg';
 import type { Job, JobFilter, JobState, JobStatistics } from '../../application/shared/job-queue.ts';
 import { lostWorker } from './failure-summary.ts';
+import { deadPerSchedule } from './job-settings.ts';
 import type { JobQueueSettings } from './job-settings.ts';
 import { claimKey } from './job-store.ts';
 import type { Claim, ClaimedJob, ClaimSlot, JobNews, JobStore, PreparedJob, Settlement } from './job-store.ts';
@@ -154,13 +155,11 @@ export class PostgresJobStore implements JobStore {
     let broken = false;
     try {
       await client.query('BEGIN');
+      // Locks the schedule, so that what is read next is true until the commit.
       const { rowCount } = await client.query(sql.tickSql, [name, tick]);
-      if (rowCount === 1) {
-        await this.#depths.requireRoom(client, [job]);
-        await this.insertWithin(client, [job]);
-      }
+      const isEnqueued = rowCount === 1 && (await this.#insertTick(client, name, job));
       await client.query('COMMIT');
-      return rowCount === 1;
+      return isEnqueued;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => (broken = true));
       throw error;
@@ -177,11 +176,23 @@ export class PostgresJobStore implements JobStore {
     return this.#signals.close();
   }
 
-  async #insert(client: Pool | ClientBase, jobs: readonly PreparedJob[], name: string | undefined) {
+  async #insertTick(client: ClientBase, schedule: string, job: PreparedJob): Promise<boolean> {
+    const { rows } = await client.query<{ id: string; state: JobState }>(sql.jobsOfScheduleSql, [schedule]);
+    const dead = rows.filter(({ state }) => state === 'dead').map(({ id }) => id);
+    if (dead.length < rows.length) return false;
+    await this.#depths.requireRoom(client, [job]);
+    await this.#insert(client, [job], undefined, schedule);
+    // The new one may die as well.
+    const old = dead.slice(deadPerSchedule - 1);
+    if (old.length > 0) await client.query(sql.forgetDeadSql, [old]);
+    return true;
+  }
+
+  async #insert(client: Pool | ClientBase, jobs: readonly PreparedJob[], name: string | undefined, schedule?: string) {
     const { rows } = await client.query<{ id: string }>({
       ...(name !== undefined && { name }),
       text: sql.insertSql,
-      values: columnsOf(jobs),
+      values: [...columnsOf(jobs), schedule],
     });
     const fresh = new Set(rows.map(({ id }) => id));
     this.#depths.added(jobs.filter(({ id }) => fresh.has(id)));

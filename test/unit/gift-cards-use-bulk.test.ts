@@ -18,7 +18,7 @@ describe('batches of gift cards', () => {
     ...more,
   });
   const large = async (count = 25) => (await world.call('bulkCreate', order(count))).batchId;
-  const codesOf = async (batchId: string) => (await world.download(batchId)).map(({ code }) => code);
+  const codesOf = async (batchId: string) => (await world.download(batchId)).map(({ code }) => code ?? '');
 
   describe('up to the limit for an answer at once', () => {
     it('answer with all cards and their codes', async () => {
@@ -170,6 +170,40 @@ describe('batches of gift cards', () => {
       expect(await world.download(batchId, 25)).to.deep.equal([]);
       const last = all.at(-1);
       expect((await world.call('getCard', { code: last?.code ?? '' })).id).to.equal(last?.cardId);
+    });
+
+    it('are left out, and said why, where a card has another code by now or was voided', async () => {
+      const { batchId, cards } = await world.call('bulkCreate', order(4), { key: 'k' });
+      const [, replaced, voided, frozen] = cards.map(({ id }) => id);
+      await world.call('reissueCode', { cardId: replaced ?? '', reason: 'lost' });
+      await world.call('void', { cardId: voided ?? '', reason: 'fraud' });
+      await world.call('freeze', { cardId: frozen ?? '', reason: 'doubt' });
+      const [first, second, third, fourth] = await world.download(batchId);
+      expect(first).to.include({ code: cards[0]?.code, withheld: null });
+      expect(second).to.include({ cardId: replaced, code: null, withheld: 'reissued' });
+      expect(third).to.include({ cardId: voided, code: null, withheld: 'voided' });
+      expect(fourth).to.include({ code: cards[3]?.code, withheld: null });
+      const again = await world.call('bulkCreate', order(4), { key: 'k' });
+      expect(again.cards.map(({ code }) => code)).to.deep.equal([cards[0]?.code, undefined, undefined, cards[3]?.code]);
+    });
+
+    it('are still told where a card was moved to a newer pepper', async () => {
+      let isOld = true;
+      const later = new GiftCardWorld({ bulkInlineMax: 10 }, ({ vault, ...ports }) => {
+        const keysOf = (body: string) => (isOld ? world.oldVault : vault).keysOf(body);
+        return { ...ports, vault: { ...vault, keysOf } };
+      });
+      const { batchId, cards } = await later.call('bulkCreate', order(1));
+      isOld = false;
+      const keyOf = async () => (await later.ports.reader.batchCards('default', batchId, 0, 1))[0]?.codeIndex;
+      const before = await keyOf();
+      const code = cards[0]?.code ?? '';
+      for (const orderId of ['o1', 'o2']) {
+        expect((await later.download(batchId)).map((each) => each.code)).to.deep.equal([code]);
+        await later.call('redeem', { code, orderId, amount: usd('1.00') });
+      }
+      expect(await keyOf()).not.to.equal(before);
+      expect((await later.download(batchId)).map((each) => each.code)).to.deep.equal([code]);
     });
 
     it('cannot be had, nor acknowledged, before the batch is ready', async () => {

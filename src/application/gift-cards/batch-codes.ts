@@ -1,6 +1,7 @@
 import { batchCode, type GiftCardCode } from '../../domain/gift-cards/code.ts';
 import { BatchCodesDestroyed } from '../../domain/gift-cards/errors.ts';
 import type { Batch } from '../../domain/gift-cards/records.ts';
+import type { BatchCard } from './gift-card-reader.ts';
 import type { GiftCardPorts } from './ports.ts';
 
 const SEED_BYTES = 32;
@@ -26,6 +27,16 @@ export function batchCodes(
   const seed = Uint8Array.from({ length: SEED_BYTES }, (_, at) => Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16));
   const format = { prefix: batch.prefix, length: batch.codeLength };
   return (index) => batchCode(hmacSha256, seed, index, format);
+}
+
+/** Why the code with which a card was issued is worth nothing any more; null while it is the card's. */
+export function whyDead(
+  { vault }: Pick<GiftCardPorts, 'vault'>,
+  code: GiftCardCode,
+  { codeIndex, isVoided }: BatchCard,
+): 'reissued' | 'voided' | null {
+  if (isVoided) return 'voided';
+  return vault.keysOf(code.body).includes(codeIndex) ? null : 'reissued';
 }
 
 const seedContext = (tenant: string, batchId: string): string => JSON.stringify(['gift-cards.batch', tenant, batchId]);

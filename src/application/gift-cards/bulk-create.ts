@@ -4,7 +4,7 @@ import { commandContext, type Call } from '../shared/call.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { readNewAmount } from './amounts.ts';
 import { accept } from './answers.ts';
-import { batchCodes, sealedSeed } from './batch-codes.ts';
+import { batchCodes, sealedSeed, whyDead } from './batch-codes.ts';
 import type { giftCards } from './contract.ts';
 import { expiryOf } from './create.ts';
 import { ISSUE_BATCH, issueRemaining } from './issue-batch.ts';
@@ -62,18 +62,19 @@ async function issueNow(ports: Ports, batchId: string, call: Call) {
   return { ...viewBatch(batch), cards: await cardsOf(ports, tenant, batch) };
 }
 
-/** All cards of a small batch in the order of their codes, each with its code while that is kept. */
+/** All cards of a small batch in the order of their codes, each with its code while that is kept and of any worth. */
 async function cardsOf({ reader, ...ports }: Ports, tenant: string, batch: Batch) {
-  const [ids, { items }, now] = await Promise.all([
+  const [issued, { items }, now] = await Promise.all([
     reader.batchCards(tenant, batch.id, 0, batch.count),
     reader.list(tenant, { batchId: batch.id }, { limit: batch.count }),
     reader.now(),
   ]);
   const cards = new Map(items.map((card) => [card.id, viewCard(card, now)]));
   const codeAt = batch.sealedSeed === null ? undefined : batchCodes(ports, tenant, batch);
-  return ids.flatMap((id, index) => {
-    const card = cards.get(id);
+  return issued.flatMap((each, index) => {
+    const card = cards.get(each.id);
     if (card === undefined) return [];
-    return [codeAt === undefined ? card : { ...card, code: codeAt(index).reveal() }];
+    const code = codeAt?.(index);
+    return [code === undefined || whyDead(ports, code, each) !== null ? card : { ...card, code: code.reveal() }];
   });
 }

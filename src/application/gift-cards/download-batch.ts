@@ -2,17 +2,20 @@ import { BatchNotReady } from '../../domain/gift-cards/errors.ts';
 import type { Batch } from '../../domain/gift-cards/records.ts';
 import { Money } from '../../domain/shared/money.ts';
 import type { Handler } from '../shared/pipeline.ts';
-import { batchCodes } from './batch-codes.ts';
+import { batchCodes, whyDead } from './batch-codes.ts';
 import type { giftCards } from './contract.ts';
 import { requireBatch } from './get-batch.ts';
 import type { GiftCardPorts } from './ports.ts';
 
-type Ports = Pick<GiftCardPorts, 'reader' | 'sealer' | 'hmacSha256'>;
+type Ports = Pick<GiftCardPorts, 'reader' | 'vault' | 'sealer' | 'hmacSha256'>;
 
 /** Cards that are read at a time. */
 const PAGE = 1000;
 
-/** Streams the cards of a batch with their codes, from an index on, until the codes are destroyed. */
+/**
+ * Streams the cards of a batch with their codes, from an index on, until the codes are destroyed. A code that was
+ * replaced since, or whose card was voided, is left out, and why is said.
+ */
 export function downloadBatch({ reader, ...ports }: Ports): Handler<(typeof giftCards)['operations']['downloadBatch']> {
   return async function* ({ batchId, fromIndex }, call) {
     const { tenant } = call.principal;
@@ -22,10 +25,12 @@ export function downloadBatch({ reader, ...ports }: Ports): Handler<(typeof gift
     const same = { amount, currency: batch.currency, expiresAt: batch.expiresAt?.toISOString() ?? null };
     for (let from = fromIndex; from < batch.createdCount; from += PAGE) {
       call.signal?.throwIfAborted();
-      const cardIds = await reader.batchCards(tenant, batchId, from, PAGE);
-      for (const [at, cardId] of cardIds.entries()) {
+      const cards = await reader.batchCards(tenant, batchId, from, PAGE);
+      for (const [at, card] of cards.entries()) {
         const index = from + at;
-        yield { index, cardId, code: codeAt(index).reveal(), ...same };
+        const code = codeAt(index);
+        const withheld = whyDead(ports, code, card);
+        yield { index, cardId: card.id, code: withheld === null ? code.reveal() : null, ...same, withheld };
       }
     }
   };

@@ -60,6 +60,14 @@ export interface Reconciliation {
   readonly findings: readonly Finding[];
 }
 
+/** A card of a batch, and what tells whether the code that it was issued with is still its code. */
+export interface BatchCard {
+  readonly id: string;
+  /** By which its code is looked up now. */
+  readonly codeIndex: string;
+  readonly isVoided: boolean;
+}
+
 /** Reads gift cards for answers and reports, without locks; `now` is the store's own clock. */
 export interface GiftCardReader {
   now(): Promise<Date>;
@@ -69,8 +77,8 @@ export interface GiftCardReader {
   /** A card's journal, newest first. */
   transactions(tenant: string, cardId: string, page: Page): Promise<Paged<JournalEntry>>;
   batch(tenant: string, batchId: string): Promise<Batch | undefined>;
-  /** The ids of a batch's cards by their index in it, in order, from an index on. */
-  batchCards(tenant: string, batchId: string, fromIndex: number, limit: number): Promise<readonly string[]>;
+  /** A batch's cards by their index in it, in order, from an index on. */
+  batchCards(tenant: string, batchId: string, fromIndex: number, limit: number): Promise<readonly BatchCard[]>;
   /** Refund legs of which something is still parked, oldest first. */
   parkedLegs(tenant: string, orderId: string | undefined, page: Page): Promise<Paged<RefundLeg>>;
   recipient(tenant: string, cardId: string): Promise<Recipient | undefined>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import * as errors from '../../domain/gift-cards/errors.ts';
-import { query, stream } from '../shared/contract.ts';
+import { query, secret, stream } from '../shared/contract.ts';
 import { currency, decimalText, instant, money, orderId, paging, textLike, userId, uuid } from '../shared/schemas.ts';
 import { batchView, cardView, code, lastFour, staff, toldCode, transactionView } from './schemas.ts';
 
@@ -60,10 +60,14 @@ export const reportOperations = {
     output: z.object({
       index: z.int(),
       cardId: uuid,
-      code: toldCode,
+      code: secret(toldCode.nullable()),
       amount: decimalText,
       currency,
       expiresAt: instant.nullable(),
+      withheld: z
+        .enum(['reissued', 'voided'])
+        .nullable()
+        .describe('Why the code is left out: the card has another one by now, or was voided'),
     }),
     errors: [errors.BatchNotFound, errors.BatchNotReady, errors.BatchCodesDestroyed],
   }),

@@ -46,9 +46,9 @@ const CASES: readonly GiftCardCase[] = [
       const ready = await issue(scenario, half, 6, cards.slice(6));
       assert.deepEqual(ready, { ...batch, createdCount: 10, status: 'ready' });
       assert.deepEqual(await site.reader.batch(scenario.tenant, batch.id), ready);
-      const ids = cards.map(({ id }) => id);
-      assert.deepEqual(await site.reader.batchCards(scenario.tenant, batch.id, 0, 100), ids);
-      assert.deepEqual(await site.reader.batchCards(scenario.tenant, batch.id, 4, 3), ids.slice(4, 7));
+      const issued = cards.map(({ id, codeIndex }) => ({ id, codeIndex, isVoided: false }));
+      assert.deepEqual(await site.reader.batchCards(scenario.tenant, batch.id, 0, 100), issued);
+      assert.deepEqual(await site.reader.batchCards(scenario.tenant, batch.id, 4, 3), issued.slice(4, 7));
       assert.deepEqual(await site.reader.batchCards(scenario.tenant, batch.id, 10, 3), []);
       await scenario.reconciles();
     },
@@ -105,6 +105,26 @@ const CASES: readonly GiftCardCase[] = [
           ...{ purchaserId: 'promotion', ...facts },
         })),
       );
+    },
+  },
+  {
+    title: 'shows of its cards which have another code by now, and which were voided',
+    async run(site) {
+      const scenario = new Scenario(site);
+      const batch = await storedBatch(scenario, { count: 3 });
+      const cards = bulkCards(3);
+      await issue(scenario, batch, 0, cards);
+      const [kept, replaced, voided] = cards.map(({ id, codeIndex }) => ({ id, codeIndex, isVoided: false }));
+      assert.ok(kept && replaced && voided);
+      const code = { codeIndex: randomUUID(), pepperId: 'pepper-1', prefix: 'GIFT', lastFour: 'W3QZ' };
+      await scenario.change(replaced.id, (card, moment) => card.reissueCode(code, 'lost', moment));
+      const by = { adminId: 'user:staff', reason: 'fraud', account: 'void' } as const;
+      await scenario.change(voided.id, (card, moment) => card.void(by, moment));
+      assert.deepEqual(await site.reader.batchCards(scenario.tenant, batch.id, 0, 100), [
+        kept,
+        { ...replaced, codeIndex: code.codeIndex },
+        { ...voided, isVoided: true },
+      ]);
     },
   },
   {

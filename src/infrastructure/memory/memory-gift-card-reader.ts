@@ -1,4 +1,5 @@
 import type {
+  BatchCard,
   CardFilter,
   GiftCardReader,
   Liability,
@@ -47,11 +48,13 @@ export class MemoryGiftCardReader implements GiftCardReader {
     return this.#store.of(tenant).batches.get(batchId);
   }
 
-  async batchCards(tenant: string, batchId: string, fromIndex: number, limit: number): Promise<readonly string[]> {
-    return this.#store
-      .of(tenant)
-      .cardsOfBatch(batchId)
-      .slice(fromIndex, fromIndex + limit);
+  async batchCards(tenant: string, batchId: string, fromIndex: number, limit: number): Promise<readonly BatchCard[]> {
+    const records = this.#store.of(tenant);
+    const ids = records.cardsOfBatch(batchId).slice(fromIndex, fromIndex + limit);
+    return ids.flatMap((id) => {
+      const card = records.book.card(id)?.toSnapshot();
+      return card === undefined ? [] : [{ id, codeIndex: card.codeIndex, isVoided: card.voidedAt !== null }];
+    });
   }
 
   async parkedLegs(tenant: string, orderId: string | undefined, wanted: Page): Promise<Paged<RefundLeg>> {

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type {
+  BatchCard,
   CardFilter,
   GiftCardReader,
   Liability,
@@ -116,13 +117,13 @@ export class PostgresGiftCardReader implements GiftCardReader {
     return row === undefined ? undefined : batchOf(row.batch);
   }
 
-  async batchCards(tenant: string, batchId: string, fromIndex: number, limit: number): Promise<readonly string[]> {
-    const rows = await this.#rows<{ id: string }>(
-      `SELECT id FROM gift_cards.cards WHERE batch_id = $2 AND batch_index >= $3 AND tenant = $1
+  async batchCards(tenant: string, batchId: string, fromIndex: number, limit: number): Promise<readonly BatchCard[]> {
+    return this.#rows<BatchCard>(
+      `SELECT id, code_index AS "codeIndex", voided_at IS NOT NULL AS "isVoided" FROM gift_cards.cards
+       WHERE batch_id = $2 AND batch_index >= $3 AND tenant = $1
        ORDER BY batch_index LIMIT $4`,
       [tenant, batchId, fromIndex, limit],
     );
-    return rows.map(({ id }) => id);
   }
 
   async parkedLegs(tenant: string, orderId: string | undefined, page: Page): Promise<Paged<RefundLeg>> {

@@ -47,7 +47,7 @@ export interface GiftCardServiceOptions {
   readonly mailer?: Mailer;
   /** Refuses commands that request jobs for which there is no room. Without one there always is. */
   readonly jobs?: Pick<JobQueue, 'requireRoom'>;
-  /** Slows down whoever tries codes. Default: 20 refused attempts a minute for each principal but system ones. */
+  /** Slows down whoever tries codes. Default: 10 refused attempts a minute for each principal but system ones. */
   readonly guard?: GuessGuard;
   /** Rate limits, metrics and spans around each call. */
   readonly hooks?: Omit<PipelineHooks, 'hash'>;

@@ -5,6 +5,7 @@ import { context, query } from '../../src/application/shared/contract.ts';
 import { RateLimited } from '../../src/application/shared/errors.ts';
 import { compile, type CompiledOperation } from '../../src/application/shared/pipeline.ts';
 import { createMemoryRateCounters } from '../../src/infrastructure/memory/memory-rate-counters.ts';
+import { loadConfig } from '../../src/composition/config.ts';
 import { createGuessGuard } from '../../src/infrastructure/rate-limit/guess-guard.ts';
 import { createRateLimits, windowLimit } from '../../src/infrastructure/rate-limit/rate-limits.ts';
 import { SlidingWindows } from '../../src/infrastructure/rate-limit/sliding-windows.ts';
@@ -157,6 +158,22 @@ describe('A guard against guessing', () => {
     expect(error?.details).to.deep.include({ limit: 3, remaining: 0 });
     clock.now += Number(error?.details['retryAfterSeconds']) * 1000;
     guard.check(client);
+  });
+
+  it('by itself has the limits of the configuration', () => {
+    const { guessLimitPerMinute, guessLimitTotalPerMinute } = loadConfig({});
+    for (const [limit, addressOf] of [
+      [guessLimitPerMinute, () => '192.0.2.1'],
+      [guessLimitTotalPerMinute, (index: number) => `198.51.${index >> 8}.${index & 255}`],
+    ] as const) {
+      const guard = createGuessGuard({ counters: new SlidingWindows(), now: () => START });
+      for (let index = 0; index < limit; index += 1) {
+        guard.check(anonymousAt(addressOf(index)));
+        guard.refused(anonymousAt(addressOf(index)));
+      }
+      const error = refusalOf(() => guard.check(anonymousAt(addressOf(limit))));
+      expect(error?.details).to.deep.include({ limit });
+    }
   });
 
   it('counts refused attempts only', () => {

@@ -8,7 +8,7 @@ export interface GuessGuardOptions {
   readonly counters: SlidingWindows;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Refused attempts of one client; 20 a minute if left out. */
+  /** Refused attempts of one client; 10 a minute if left out. */
   readonly client?: RateLimit;
   /** Refused attempts of all clients together; 600 a minute if left out. */
   readonly total?: RateLimit;
@@ -26,7 +26,7 @@ const TRUST = { max: 1, windowMs: 24 * 3_600_000 };
  * how many those can be is for the rate limit of the operation, and between instances see `SlidingWindows.merge`.
  */
 export function createGuessGuard({ counters, now, client, total }: GuessGuardOptions): GuessGuard {
-  const ofClient = windowLimit(client ?? { max: 20 });
+  const ofClient = windowLimit(client ?? { max: 10 });
   const ofAll = windowLimit(total ?? { max: 600 });
   return {
     check(caller) {

@@ -63,6 +63,17 @@ function setUp(more: Partial<AuthenticatorPorts> = {}) {
   return { clock, stored, asked, authenticator, issue, revoke, hold, failureOf };
 }
 
+/** A token that was revoked, and forgotten, while the look-up that `release` lets go on had read it. */
+function forgottenWhileRead() {
+  const { authenticator, issue, revoke, hold, failureOf } = setUp();
+  const { id, header } = issue();
+  const release = hold();
+  const early = authenticator.authenticate(header);
+  revoke(id);
+  authenticator.forget(id);
+  return { header, failureOf, early, release, hold };
+}
+
 describe('Authentication', () => {
   it('takes a caller without credentials for the anonymous one, who may do nothing by default', async () => {
     const { authenticator } = setUp();
@@ -140,12 +151,7 @@ describe('Authentication', () => {
   });
 
   it('refuses a token at once that it is told to forget, even while reading it', async () => {
-    const { authenticator, issue, revoke, hold, failureOf } = setUp();
-    const { id, header } = issue();
-    const release = hold();
-    const early = authenticator.authenticate(header);
-    revoke(id);
-    authenticator.forget(id);
+    const { header, failureOf, early, release } = forgottenWhileRead();
     const late = failureOf(header);
     release();
     await early;
@@ -154,12 +160,7 @@ describe('Authentication', () => {
   });
 
   it('does not believe a slow look-up that began before a token was forgotten', async () => {
-    const { authenticator, issue, revoke, hold, failureOf } = setUp();
-    const { id, header } = issue();
-    const release = hold();
-    const early = authenticator.authenticate(header);
-    revoke(id);
-    authenticator.forget(id);
+    const { header, failureOf, early, release, hold } = forgottenWhileRead();
     hold()();
     expect(await failureOf(header)).to.match(/revoked/);
     release();

@@ -110,7 +110,7 @@ CREATE TABLE gift_cards.holds (
 );
 CREATE UNIQUE INDEX holds_business_key ON gift_cards.holds (tenant, order_id, card_id, purpose) WHERE status = 'open';
 CREATE INDEX holds_order ON gift_cards.holds (tenant, order_id);
-CREATE INDEX holds_open ON gift_cards.holds (card_id) WHERE status = 'open';
+CREATE INDEX holds_card ON gift_cards.holds (card_id, status);
 CREATE INDEX holds_expiry ON gift_cards.holds (expires_at) WHERE status = 'open';
 
 CREATE TABLE gift_cards.refund_legs (

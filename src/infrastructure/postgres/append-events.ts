@@ -1,4 +1,6 @@
 import type { LoggedEvent } from '../../application/shared/event-log.ts';
+import { writeAll, type Write } from './merged-statement.ts';
+import { RowSet } from './row-set.ts';
 import type { Statement } from './statement.ts';
 
 /** Key of the advisory lock that every appender shares until its commit: the letters `portolan`. */
@@ -15,26 +17,41 @@ export const TAKE_APPEND_LOCK = `pg_advisory_xact_lock_shared(${LOG_APPEND_LOCK}
 /** An event ready to be stored: all but position and time, which the database gives. */
 export type EventRow = Omit<LoggedEvent, 'position' | 'occurredAt'>;
 
+const EVENTS = new RowSet<EventRow>(
+  {
+    tenant: ['text', ({ tenant }) => tenant],
+    stream: ['text', ({ stream }) => stream],
+    stream_version: ['bigint', ({ streamVersion }) => streamVersion],
+    event_id: ['uuid', ({ eventId }) => eventId],
+    type: ['text', ({ type }) => type],
+    schema_version: ['smallint', ({ schemaVersion }) => schemaVersion],
+    actor: ['text', ({ actor }) => actor],
+    correlation_id: ['text', ({ correlationId }) => correlationId],
+    causation_id: ['text', ({ causationId }) => causationId],
+    trace_parent: ['text', ({ traceParent }) => traceParent],
+    payload: ['json', ({ payload }) => JSON.stringify(payload)],
+  },
+  1,
+);
+
+/** The position of the last event that `writeEvents` stores in the same statement. */
+export const LAST_POSITION = '(SELECT max(position) FROM events)';
+
 /**
- * Takes the appenders' lock and inserts events in the order given; answers with one row whose `position` is that of
- * the last event. The rows of the streams must be locked already. A named statement costs half of an unnamed one.
+ * The part of a statement that takes the appenders' lock and inserts events in the order given. The rows of the
+ * streams must be locked already.
  */
-export function appendEvents(events: readonly EventRow[]): Statement {
+export function writeEvents(events: readonly EventRow[]): Write {
   return {
-    name: 'events-append',
+    name: 'events',
     // The condition always holds. It is evaluated once, before the first row, so the lock comes before the positions.
-    text: `
-      WITH appended AS (
-        INSERT INTO portolan.events (tenant, stream, stream_version, event_id, type, schema_version, actor,
-                                     correlation_id, causation_id, trace_parent, payload)
-        SELECT tenant, stream, "streamVersion", "eventId", type, "schemaVersion", actor,
-               "correlationId", "causationId", "traceParent", payload
-          FROM json_to_recordset($1::json) AS event
-               (tenant text, stream text, "streamVersion" bigint, "eventId" uuid, type text, "schemaVersion" smallint,
-                actor text, "correlationId" text, "causationId" text, "traceParent" text, payload json)
-         WHERE (SELECT ${TAKE_APPEND_LOCK}) IS NOT NULL
-        RETURNING position)
-      SELECT max(position) AS position FROM appended`,
-    values: [JSON.stringify(events)],
+    text: `INSERT INTO portolan.events (${EVENTS.names}) SELECT row.* FROM ${EVENTS.text}
+      WHERE (SELECT ${TAKE_APPEND_LOCK}) IS NOT NULL RETURNING position`,
+    values: EVENTS.values(events),
   };
+}
+
+/** Inserts events as `writeEvents` does; answers with one row whose `position` is that of the last event. */
+export function appendEvents(events: readonly EventRow[]): Statement {
+  return writeAll([writeEvents(events)], LAST_POSITION);
 }

@@ -1,6 +1,6 @@
 import type { CommandContext, Decision, Refused } from '../../domain/shared/decision.ts';
 import { DomainError, type Json } from '../../domain/shared/domain-error.ts';
-import { appendEvents, type EventRow } from './append-events.ts';
+import { LAST_POSITION, writeEvents, type EventRow } from './append-events.ts';
 import type { BatchStore, Held } from './batch-store.ts';
 import {
   acceptedOutcome,
@@ -13,6 +13,7 @@ import {
   type Outcome,
   type ReceiptRow,
 } from './command-log.ts';
+import { readAll, writeAll } from './merged-statement.ts';
 import type { Send, Statement } from './statement.ts';
 
 /** A command as its repository hands it in. */
@@ -53,38 +54,34 @@ export class WrongIsolation extends Error {
 }
 
 /**
- * One batch in one transaction: lock, load, decide, write, commit, in three round trips. Returns each command's result
- * in order, and the log position of the commit. Rejects when nothing of the batch is stored (or, after `ending`, when
- * that isn't known).
+ * One batch in one transaction, in two round trips: lock and load; decide; write and commit. Returns each command's
+ * result in order, and the log position of the commit. Rejects when nothing of the batch is stored (or, after
+ * `ending`, when that isn't known).
  */
-export async function runBatch<Keys, Book, Changes, Handle>(
+export async function runBatch<Keys, Book, Changes>(
   send: Send,
-  store: BatchStore<Keys, Book, Changes, Handle>,
+  store: BatchStore<Keys, Book, Changes>,
   commands: readonly BatchCommand<Keys, Book, Changes>[],
   newId: () => string,
   frame: Frame,
 ): Promise<{ readonly results: readonly BatchResult[]; readonly position: bigint | undefined }> {
   const tenant = tenantOf(commands);
-  const allKeys = commands.map(({ keys }) => keys);
-  const begun = send(frame.begin);
-  const [, locked] = await bothOrFirstError(begun, store.lock(send, tenant, allKeys, frame.wait));
-  const [log, ...rows] = await send([
-    readCommandLog(commands.map(({ context }) => context)),
-    ...store.reads(tenant, allKeys, locked.handle),
-  ]);
-  const { now, receipts, isolation } = log?.rows[0] as CommandLog;
-  if (isolation !== 'read committed') throw new WrongIsolation(isolation);
-  const book = store.book(
-    now,
-    rows.map((result) => result.rows),
-  );
+  const keys = commands.map((command) => command.keys);
+  const locks = store.locks(tenant, keys, frame.wait);
+  const reads = [readCommandLog(commands.map(({ context }) => context)), store.reads?.(tenant, keys) ?? []].flat();
+  const answers = (await send([...frame.begin, ...locks, readAll(reads)]))
+    .slice(frame.begin.length)
+    .map(({ rows }) => rows);
+  const read = answers.pop()?.[0] as unknown as CommandLog;
+  if (read.isolation !== 'read committed') throw new WrongIsolation(read.isolation);
+  const { book, busy } = store.open(tenant, keys, { now: read.now, locks: answers, read });
   const gathered: Gathered<Changes> = { changes: [], events: [], receipts: [] };
-  const stored = new Map((receipts ?? []).map((receipt) => [receipt.id, receipt]));
+  const stored = new Map((read.receipts ?? []).map((receipt) => [receipt.id, receipt]));
   const results = commands.map((command, index): BatchResult => {
     const receipt = stored.get(command.context.receipt?.id ?? '');
     if (receipt !== undefined) return replay(receipt, command.context, store.errors);
-    const busy = locked.busy[index];
-    return busy === undefined ? judge(store, book, command, gathered, newId) : { busy };
+    const held = busy[index];
+    return held === undefined ? judge(store, book, command, gathered, newId) : { busy: held };
   });
   const position = await finish(send, store, tenant, gathered, frame);
   return { results: results.map((result) => withPosition(result, position)), position };
@@ -98,16 +95,8 @@ function tenantOf(commands: readonly { readonly context: CommandContext }[]): st
   return tenant;
 }
 
-/** Awaits both, so that no rejection goes unseen, and throws the first one's error before the second's. */
-async function bothOrFirstError<A, B>(first: Promise<A>, second: Promise<B>): Promise<readonly [A, B]> {
-  const [a, b] = await Promise.allSettled([first, second]);
-  if (a.status === 'rejected') throw a.reason;
-  if (b.status === 'rejected') throw b.reason;
-  return [a.value, b.value];
-}
-
-function judge<Keys, Book, Changes, Handle>(
-  store: BatchStore<Keys, Book, Changes, Handle>,
+function judge<Keys, Book, Changes>(
+  store: BatchStore<Keys, Book, Changes>,
   book: Book,
   { context, decide }: BatchCommand<Keys, Book, Changes>,
   gathered: Gathered<Changes>,
@@ -132,25 +121,24 @@ function judge<Keys, Book, Changes, Handle>(
   return { committed: { answer: decision.answer, sealed: decision.sealed, replayed: false } };
 }
 
-async function finish<Keys, Book, Changes, Handle>(
+async function finish<Keys, Book, Changes>(
   send: Send,
-  store: BatchStore<Keys, Book, Changes, Handle>,
+  store: BatchStore<Keys, Book, Changes>,
   tenant: string,
   { changes, events, receipts }: Gathered<Changes>,
   frame: Frame,
 ): Promise<bigint | undefined> {
   const keyed = receipts.filter(({ context }) => context.receipt !== undefined);
-  const statements = [...(changes.length > 0 ? store.writes(tenant, changes) : [])];
-  const appendAt = statements.length;
-  if (events.length > 0) statements.push(appendEvents(events));
-  if (keyed.length > 0) statements.push(writeReceipts(tenant, keyed, events.length > 0));
+  const writes = changes.length > 0 ? [...store.writes(tenant, changes)] : [];
+  if (events.length > 0) writes.push(writeEvents(events));
+  if (keyed.length > 0) writes.push(writeReceipts(tenant, keyed, events.length > 0));
+  const statements = writes.length > 0 ? [writeAll(writes, events.length > 0 ? LAST_POSITION : 'NULL')] : [];
   frame.ending();
   const results = await send([...statements, ...frame.commit]);
   if (frame.commit.length > 0 && results.at(-1)?.command !== 'COMMIT') {
     throw new CommitFailed('The commit was answered with a rollback.');
   }
-  if (events.length === 0) return undefined;
-  return BigInt((results[appendAt]?.rows[0] as { position: string }).position);
+  return events.length === 0 ? undefined : BigInt((results[0]?.rows[0] as { position: string }).position);
 }
 
 function withPosition(result: BatchResult, position: bigint | undefined): BatchResult {

@@ -1,5 +1,6 @@
 import type { DomainErrorClass } from '../../domain/shared/domain-error.ts';
-import type { Send, Statement } from './statement.ts';
+import type { Part, Write } from './merged-statement.ts';
+import type { Statement } from './statement.ts';
 
 /** A row that somebody else holds. */
 export interface Held {
@@ -9,16 +10,25 @@ export interface Held {
   readonly wait: Statement;
 }
 
-/** What locking one batch of commands brought to light. */
-export interface Locked<Handle> {
+/** What the statements of one batch have answered. */
+export interface Loaded {
+  /** The database's time, read after the locks were held. */
+  readonly now: Date;
+  /** The rows of each of the `locks`. */
+  readonly locks: readonly (readonly unknown[])[];
+  /** The row with what `reads` selects. */
+  readonly read: unknown;
+}
+
+/** A batch that can be decided on. */
+export interface OpenBook<Book> {
+  readonly book: Book;
   /** For each command in order: what it needs and somebody else holds, if there is something. */
   readonly busy: readonly (Held | undefined)[];
-  /** Whatever `load` needs to know of it. */
-  readonly handle: Handle;
 }
 
 /** A context's half of group commit: its locks, its rows, its writes. The engine does the rest. */
-export interface BatchStore<Keys, Book, Changes, Handle> {
+export interface BatchStore<Keys, Book, Changes> {
   /** Classes by which stored refusals come back to life. */
   readonly errors: readonly DomainErrorClass[];
   /**
@@ -27,16 +37,19 @@ export interface BatchStore<Keys, Book, Changes, Handle> {
    */
   names(tenant: string, keys: Keys): readonly string[];
   /**
-   * Locks root rows: with `wait` in order of (type, id), so that nobody waits for him who waits for him; without it,
-   * rows that somebody else holds are left out as busy.
+   * Statements that lock root rows: with `wait` in order of (type, id), so that nobody waits for him who waits for him;
+   * without it, rows that somebody else holds are left out as busy.
    */
-  lock(send: Send, tenant: string, keys: readonly Keys[], wait: boolean): Promise<Locked<Handle>>;
-  /** The statements that read all that decisions use; sent after the locks are held. */
-  reads(tenant: string, keys: readonly Keys[], handle: Handle): readonly Statement[];
+  locks(tenant: string, keys: readonly Keys[], wait: boolean): readonly Statement[];
+  /**
+   * The select list that reads what decisions use and the locks don't return; sent with the locks, carried out after
+   * them.
+   */
+  reads?(tenant: string, keys: readonly Keys[]): Part;
   /** Makes the book from their rows. */
-  book(now: Date, rows: readonly (readonly Record<string, unknown>[])[]): Book;
+  open(tenant: string, keys: readonly Keys[], loaded: Loaded): OpenBook<Book>;
   /** Shows an accepted decision's changes to the next decision of the batch. */
   apply(book: Book, changes: Changes): void;
-  /** The statements that store all changes, each guarded against rows that aren't as they were loaded. */
-  writes(tenant: string, changes: readonly Changes[]): readonly Statement[];
+  /** Stores all changes, each write guarded against rows that aren't as they were loaded. */
+  writes(tenant: string, changes: readonly Changes[]): readonly Write[];
 }

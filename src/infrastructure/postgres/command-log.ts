@@ -5,11 +5,13 @@ import type {
   Committed,
   JobRequest,
   NewEvent,
+  ReceiptKey,
   Refused,
 } from '../../domain/shared/decision.ts';
 import { IdempotencyKeyReused } from '../../application/shared/errors.ts';
-import type { EventRow } from './append-events.ts';
-import type { Statement } from './statement.ts';
+import { LAST_POSITION, type EventRow } from './append-events.ts';
+import type { Part, Write } from './merged-statement.ts';
+import { RowSet } from './row-set.ts';
 
 /** A stored outcome: `a` answer, `s` sealed secret, `e` refusal. */
 type StoredOutcome =
@@ -35,10 +37,10 @@ export interface CommandLog {
 }
 
 /** Reads the clock and the receipts; sent after the locks are held, so that both are as late as the rows. */
-export function readCommandLog(contexts: readonly CommandContext[]): Statement {
+export function readCommandLog(contexts: readonly CommandContext[]): Part {
   return {
-    name: 'command-log-read',
-    text: `SELECT clock_timestamp() AS now, current_setting('transaction_isolation') AS isolation,
+    name: 'command-log',
+    text: `clock_timestamp() AS now, current_setting('transaction_isolation') AS isolation,
       (SELECT json_agg(json_build_object('id', id, 'fingerprint', fingerprint, 'outcome', outcome, 'position', position::text))
        FROM portolan.receipts WHERE id = ANY($1::uuid[])) AS receipts`,
     values: [contexts.flatMap(({ receipt }) => (receipt === undefined ? [] : [receipt.id]))],
@@ -75,20 +77,32 @@ export const refusedOutcome = ({ error }: Refused): StoredOutcome => ({
   e: { code: error.code, message: error.message, details: error.details },
 });
 
-/** Stores receipts in order of id; a receipt that is there already breaks the write. */
-export function writeReceipts(tenant: string, rows: readonly ReceiptRow[], withPosition: boolean): Statement {
+interface KeyedOutcome extends ReceiptKey {
+  readonly outcome: StoredOutcome;
+}
+
+const RECEIPTS = new RowSet<KeyedOutcome>(
+  {
+    id: ['uuid', ({ id }) => id],
+    operation: ['text', ({ operation }) => operation],
+    fingerprint: ['uuid', ({ fingerprint }) => fingerprint],
+    outcome: ['json', ({ outcome }) => JSON.stringify(outcome)],
+  },
+  2,
+);
+
+/** Stores receipts in order of id, with the position of the events that the same statement appends. */
+export function writeReceipts(tenant: string, rows: readonly ReceiptRow[], withPosition: boolean): Write {
   const sorted = rows
     .flatMap(({ context: { receipt }, outcome }) => (receipt === undefined ? [] : [{ ...receipt, outcome }]))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   return {
-    name: withPosition ? 'receipts-write-positioned' : 'receipts-write',
-    text: `WITH stored AS (
-        INSERT INTO portolan.receipts (id, tenant, operation, fingerprint, outcome, position)
-        SELECT id, $1, operation, fingerprint, outcome, ${withPosition ? `currval('portolan.event_position')` : 'NULL'}
-        FROM json_to_recordset($2::json) AS r(id uuid, operation text, fingerprint uuid, outcome json)
-        ON CONFLICT (id) DO NOTHING RETURNING 1)
-      SELECT portolan.ensure(count(*) = $3, 'a receipt of this batch was stored by somebody else') FROM stored`,
-    values: [tenant, JSON.stringify(sorted), sorted.length],
+    name: withPosition ? 'receipts_of_events' : 'receipts',
+    text: `INSERT INTO portolan.receipts (tenant, position, ${RECEIPTS.names})
+      SELECT $1, ${withPosition ? LAST_POSITION : 'NULL::bigint'}, row.* FROM ${RECEIPTS.text}
+      ON CONFLICT (id) DO NOTHING RETURNING 1`,
+    values: [tenant, ...RECEIPTS.values(sorted)],
+    counted: { by: 'cardinality($2::uuid[])', otherwise: 'a receipt of this batch was stored by somebody else' },
   };
 }
 

@@ -40,21 +40,3 @@ export const entryOf = (row: EntryRow): JournalEntry => ({
   metadata: row.metadata,
   createdAt: new Date(row.created_at),
 });
-
-/** An entry as it is written. */
-export const entryRow = (entry: JournalEntry) => ({
-  gift_card_id: entry.cardId,
-  entry_number: entry.entryNumber,
-  id: entry.id,
-  transaction_type: entry.type,
-  debit_account: entry.debit,
-  credit_account: entry.credit,
-  amount: `${entry.amountMinor}`,
-  currency: entry.currency,
-  balance_before: `${entry.balanceBeforeMinor}`,
-  balance_after: `${entry.balanceAfterMinor}`,
-  order_id: entry.orderId,
-  reference_id: entry.referenceId,
-  metadata: entry.metadata,
-  created_at: entry.createdAt,
-});

@@ -1,13 +1,7 @@
 import type { GiftCardKeys } from '../../domain/gift-cards/gift-card-repository.ts';
-import type { Held, Locked } from './batch-store.ts';
-import { ofTenant, type Send, type Statement } from './statement.ts';
-
-/** What the locks found: cards by id, and the orders whose records belong to the batch. */
-export interface GiftCardHandle {
-  readonly cardIds: readonly string[];
-  readonly orderIds: readonly string[];
-  readonly found: readonly FoundCard[];
-}
+import type { Held } from './batch-store.ts';
+import { CARD_COLUMNS, type CardCells } from './gift-card-rows.ts';
+import { ofTenant, type Statement } from './statement.ts';
 
 /** A card that is there, and the key by which it was found: its id, a code's keys, a redemption, a hold, an order. */
 export interface FoundCard {
@@ -21,9 +15,15 @@ interface OrderLock {
   readonly locked: boolean | null;
 }
 
-interface CardLock extends FoundCard {
-  readonly found: boolean;
-  readonly locked: boolean;
+/** A card's lock as text: the key by which it was found, whether it is there, and its columns if it is locked. */
+type CardLock = readonly [via: string, wantedId: string, found: 't' | 'f', ...cells: CardCells | null[]];
+
+/** What the locks of a batch have brought to light. */
+export interface FoundCards {
+  readonly found: readonly FoundCard[];
+  readonly locked: readonly CardCells[];
+  /** For each command in order: what it needs and somebody else holds, if there is something. */
+  readonly busy: readonly (Held | undefined)[];
 }
 
 /** The same code always meets the same decoy, as it would always meet the same card. */
@@ -57,19 +57,28 @@ const heldOrder = (tenant: string, orderId: string): Held => ({
  * Orders first, then cards, each in order of its key: every writer locks in this sequence, so that crossed commands
  * can't deadlock. An order has no row before something is known of it, hence the advisory lock on a hash of its id.
  */
-export async function lockGiftCards(
-  send: Send,
+export const lockGiftCards = (tenant: string, keys: readonly GiftCardKeys[], wait: boolean): readonly Statement[] => [
+  lockOrders(tenant, keys, wait),
+  lockCards(tenant, keys, wait),
+];
+
+/** Reads the answers to `lockGiftCards`. */
+export function readLocks(
   tenant: string,
   keys: readonly GiftCardKeys[],
-  wait: boolean,
-): Promise<Locked<GiftCardHandle>> {
-  const [orders, cards] = await send([lockOrders(tenant, keys, wait), lockCards(tenant, keys, wait)]);
-  const orderLocks = (orders?.rows ?? []) as OrderLock[];
-  const cardLocks = (cards?.rows ?? []) as CardLock[];
+  [orders = [], cards = []]: readonly (readonly unknown[])[],
+): FoundCards {
+  const orderLocks = orders as readonly OrderLock[];
   const heldOrders = new Set(orderLocks.filter(({ locked }) => locked === false).map(({ order_id }) => order_id));
   const orderOfHold = new Map(orderLocks.flatMap((row) => (row.hold_ids ?? []).map((id) => [id, row.order_id])));
-  const heldCards = new Map(cardLocks.filter(({ found, locked }) => found && !locked).map(({ via, id }) => [via, id]));
-  const nothingHeld = heldOrders.size === 0 && heldCards.size === 0;
+  const found: FoundCard[] = [];
+  const locked = new Map<string, CardCells>();
+  const heldCards = new Map<string, string>();
+  for (const [via, id, isFound, ...cells] of cards as readonly CardLock[]) {
+    if (isFound === 't') found.push({ via, id });
+    if (isLocked(cells)) locked.set(id, cells);
+    else if (isFound === 't') heldCards.set(via, id);
+  }
   const orderHeldFor = ({ orderIds = [], holdIds = [] }: GiftCardKeys): string | undefined =>
     [...orderIds, ...holdIds.flatMap((id) => orderOfHold.get(id) ?? [])].find((id) => heldOrders.has(id));
   const heldFor = (each: GiftCardKeys): Held | undefined => {
@@ -80,15 +89,11 @@ export async function lockGiftCards(
       .find((id) => id !== undefined);
     return cardId === undefined ? undefined : heldCard(cardId);
   };
-  return {
-    busy: keys.map((each) => (nothingHeld ? undefined : heldFor(each))),
-    handle: {
-      cardIds: [...new Set(cardLocks.filter(({ locked }) => locked).map(({ id }) => id))],
-      orderIds: orderLocks.map(({ order_id }) => order_id),
-      found: cardLocks.filter(({ found }) => found),
-    },
-  };
+  const nothingHeld = heldOrders.size === 0 && heldCards.size === 0;
+  return { found, locked: [...locked.values()], busy: keys.map((each) => (nothingHeld ? undefined : heldFor(each))) };
 }
+
+const isLocked = (cells: CardCells | null[]): cells is CardCells => cells[0] !== null;
 
 /** All keys by which a command's cards are looked up, as `CardLock.via` has them. */
 function waysOf({ cardIds = [], codes = [], redemptionIds = [], holdIds = [], ...keys }: GiftCardKeys): string[] {
@@ -125,9 +130,15 @@ const VIA_RECORDS = `
   UNION ALL SELECT 'order:' || l.order_id, l.card_id FROM gift_cards.refund_legs l
     WHERE l.tenant = $1 AND l.order_id = ANY($7::text[]) AND l.card_id IS NOT NULL`;
 
+/** The setting of the transaction that tells later statements of the same round trip which cards are locked. */
+const LOCKED_CARDS = 'portolan.locked_cards';
+
+/** The SQL expression for the ids of the cards that `lockGiftCards` has locked in this transaction. */
+export const LOCKED_CARD_IDS = `nullif(current_setting('${LOCKED_CARDS}', true), '')::uuid[]`;
+
 function lockCards(tenant: string, keys: readonly GiftCardKeys[], wait: boolean): Statement {
-  const codes = keys.flatMap((each) => (each.codes ?? []).map(viaCode));
-  const cardIds = keys.flatMap((each) => each.cardIds ?? []);
+  const codes = [...new Set(keys.flatMap((each) => (each.codes ?? []).map(viaCode)))];
+  const cardIds = [...new Set(keys.flatMap((each) => each.cardIds ?? []))];
   const redemptionIds = keys.flatMap((each) => each.redemptionIds ?? []);
   const holdIds = keys.flatMap((each) => each.holdIds ?? []);
   const orderIds = keys.flatMap((each) => (each.cardsOfOrders === true ? (each.orderIds ?? []) : []));
@@ -142,12 +153,14 @@ function lockCards(tenant: string, keys: readonly GiftCardKeys[], wait: boolean)
           LEFT JOIN LATERAL (SELECT id FROM gift_cards.cards
             WHERE code_index = ANY(string_to_array(code.keys, ',')::uuid[]) AND ${ofTenant()} LIMIT 1) AS card ON true
         ${records ? VIA_RECORDS : ''}),
-      locked AS MATERIALIZED (
-        SELECT id FROM gift_cards.cards WHERE id = ANY(ARRAY(SELECT id FROM wanted)) AND (${ofTenant()} OR tenant = '')
+      c AS MATERIALIZED (
+        SELECT * FROM gift_cards.cards WHERE id = ANY(ARRAY(SELECT id FROM wanted)) AND (${ofTenant()} OR tenant = '')
         ORDER BY id FOR UPDATE ${wait ? '' : 'SKIP LOCKED'})
-      SELECT via, wanted.id, locked.id IS NOT NULL AS locked, locked.id IS NOT NULL OR EXISTS (
-        SELECT FROM gift_cards.cards WHERE cards.id = wanted.id AND ${ofTenant('cards.')}) AS found
-      FROM wanted LEFT JOIN locked ON locked.id = wanted.id`,
+      SELECT via, wanted.id, c.id IS NOT NULL OR EXISTS (
+        SELECT FROM gift_cards.cards WHERE cards.id = wanted.id AND ${ofTenant('cards.')}), ${CARD_COLUMNS}
+      FROM wanted LEFT JOIN c ON c.id = wanted.id
+      WHERE (SELECT set_config('${LOCKED_CARDS}', coalesce(array_agg(id)::text, ''), true) FROM c) IS NOT NULL`,
     values: [tenant, cardIds, codes, codes.map(decoyOf), ...(records ? [redemptionIds, holdIds, orderIds] : [])],
+    raw: true,
   };
 }

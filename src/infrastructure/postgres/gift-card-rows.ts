@@ -1,4 +1,4 @@
-import { statusAt, type GiftCardSnapshot } from '../../domain/gift-cards/card-state.ts';
+import type { GiftCardSnapshot } from '../../domain/gift-cards/card-state.ts';
 import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Batch, Delivery, Hold, OrderMark, Redemption, RefundLeg } from '../../domain/gift-cards/records.ts';
 
@@ -247,29 +247,6 @@ export const batchOf = (row: BatchRow): Batch => ({
   codesUntil: new Date(row.codes_until),
   createdAt: new Date(row.created_at),
 });
-
-/** A card as it is written, with the status that it has at its last change. */
-export function cardRow(card: GiftCard) {
-  const s: GiftCardSnapshot = card.toSnapshot();
-  return {
-    ...{ id: s.id, code_index: s.codeIndex, pepper_id: s.pepperId, prefix: s.prefix, last_four: s.lastFour },
-    ...{ currency: s.currency, original_amount: `${s.originalMinor}`, current_balance: `${s.balanceMinor}` },
-    ...{ status: statusAt(s, s.updatedAt), purchaser_id: s.purchaserId, holder_id: s.holderId, batch_id: s.batchId },
-    ...{ expires_at: s.expiresAt, expired_at: s.expiredAt, kept_amount: `${s.keptMinor}`, frozen_at: s.frozenAt },
-    ...{ voided_at: s.voidedAt },
-    ...{ voided_by: s.voidedBy, void_reason: s.voidReason, created_at: s.createdAt, updated_at: s.updatedAt },
-    ...{ version: s.version, entry_count: s.entryCount },
-  };
-}
-
-/** The part of a card that payments change, and whatever guards against a row that isn't as it was loaded. */
-export function paidCardRow(card: GiftCard) {
-  const s = card.toSnapshot();
-  return {
-    ...{ id: s.id, current_balance: `${s.balanceMinor}`, status: statusAt(s, s.updatedAt), updated_at: s.updatedAt },
-    ...{ version: s.version, entry_count: s.entryCount },
-  };
-}
 
 const CHANGED_BY_PAYMENTS: ReadonlySet<string> = new Set<keyof GiftCardSnapshot>([
   'balanceMinor',

@@ -2,19 +2,12 @@ import type { ClientBase, Pool } from 'pg';
 import { CommandInProgress, ResourceBusy, ServiceUnavailable } from '../../application/shared/errors.ts';
 import type { CommandContext, Committed, Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
-import { runBatch, type BatchCommand, type BatchResult } from './batch-run.ts';
+import { runBatch, type BatchResult } from './batch-run.ts';
 import { pause } from '../system/pause.ts';
-import {
-  abandon,
-  isLockTimeout,
-  isOutage,
-  isPassing,
-  OutcomeUnknown,
-  overdue,
-  type Hindrance,
-} from './batch-failure.ts';
+import { abandon, isLockTimeout, isOutage, isPassing, OutcomeUnknown, overdue } from './batch-failure.ts';
 import { BatchLanes, type Lane } from './batch-lanes.ts';
-import { BatchQueue, type Queued } from './batch-queue.ts';
+import { tellInTurns, type Pending, type Tell } from './batch-pending.ts';
+import { BatchQueue } from './batch-queue.ts';
 import type { BatchStore, Held } from './batch-store.ts';
 import { sendOn, sequential, type Statement } from './statement.ts';
 
@@ -38,26 +31,14 @@ export interface GroupCommitOptions {
   readonly deadlineMs?: number;
 }
 
-interface Pending<Keys, Book, Changes> extends BatchCommand<Keys, Book, Changes>, Queued {
-  readonly context: CommandContext;
-  names: readonly string[];
-  readonly deadlineAt: number;
-  readonly resolve: (committed: Committed<Json>) => void;
-  readonly reject: (error: unknown) => void;
-  /** How often it failed alone, by a failure that passes. */
-  failures: number;
-  /** Whether it has met a row that was held. */
-  turnedAway: boolean;
-  hindrance: Hindrance | undefined;
-}
-
-const BEGIN: Statement = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED', values: [] };
 const COMMIT: Statement = { text: 'COMMIT', values: [] };
 const NO_WAIT: Statement = { text: 'SELECT 1', values: [] };
 
 /** How long to wait for a lock, in milliseconds: for a row while other lanes wait or don't, and for anything else. */
 const PATIENCE_MS = { lane: 250, busyLane: 25, other: 1_000 } as const;
 const OUTAGE_PAUSE_MS = 50;
+/** Fewer commands than this are not shared out among batches. */
+const WORTH_SHARING = 64;
 const MAX_FAILURES_ALONE = 5;
 
 /**
@@ -66,8 +47,8 @@ const MAX_FAILURES_ALONE = 5;
  * a lane waits for its one row and holds nothing meanwhile. Whoever breaks a batch is found by running its commands
  * one by one, so that a command fails only itself.
  */
-export class GroupCommit<Keys, Book, Changes, Handle> {
-  readonly #store: BatchStore<Keys, Book, Changes, Handle>;
+export class GroupCommit<Keys, Book, Changes> {
+  readonly #store: BatchStore<Keys, Book, Changes>;
   readonly #options: Required<Omit<GroupCommitOptions, 'committed' | 'observe'>> & GroupCommitOptions;
   readonly #queue = new BatchQueue<Pending<Keys, Book, Changes>>();
   readonly #lanes = new BatchLanes<Pending<Keys, Book, Changes>>();
@@ -80,7 +61,7 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
   #closed = false;
   readonly #idle: (() => void)[] = [];
 
-  constructor(store: BatchStore<Keys, Book, Changes, Handle>, options: GroupCommitOptions) {
+  constructor(store: BatchStore<Keys, Book, Changes>, options: GroupCommitOptions) {
     this.#store = store;
     this.#options = {
       maxBatchSize: 256,
@@ -158,25 +139,39 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
   #pump(): void {
     this.#lanes.expire((command) => this.#expire(command));
     while (this.#batches < this.#options.maxBatches && this.#queue.length > 0) {
-      const batch = this.#queue.take(this.#options.maxBatchSize, (command) => this.#leaves(command));
+      const batch = this.#queue.take(this.#batchSize(), (command) => this.#leaves(command));
       if (batch.commands.length === 0) break;
       this.#batches += 1;
-      void this.#run(batch.commands, undefined).finally(() => {
+      void this.#run(batch.commands, undefined).then((tells) => {
         this.#batches -= 1;
         batch.end();
-        this.#pump();
+        this.#pumpAndTell(tells);
       });
     }
     while (this.#activeLanes < this.#options.maxLanes) {
       const lane = this.#lanes.enter();
       if (lane === undefined) break;
       this.#activeLanes += 1;
-      void this.#run(this.#takeFrom(lane), lane.held).finally(() => {
+      void this.#run(this.#takeFrom(lane), lane.held).then((tells) => {
         this.#activeLanes -= 1;
         this.#lanes.leave(lane);
-        this.#pump();
+        this.#pumpAndTell(tells);
       });
     }
+  }
+
+  /** Callers go on after the next batch is sent: the database works while they do. */
+  #pumpAndTell(tells: readonly Tell[]): void {
+    const isIdle = this.#queue.length === 0;
+    this.#pump();
+    if (isIdle) tellInTurns(tells);
+    else setImmediate(tellInTurns, tells);
+  }
+
+  /** An equal share for each batch that may start: one alone would leave the next nothing to overlap with. */
+  #batchSize(): number {
+    const share = Math.ceil(this.#queue.length / (this.#options.maxBatches - this.#batches));
+    return Math.min(this.#options.maxBatchSize, Math.max(share, WORTH_SHARING));
   }
 
   /** Whether a command's time is over, or it has to wait with others for a row. */
@@ -200,21 +195,20 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
     this.#lanes.add(held, command);
   }
 
-  /** Runs a batch until each of its commands is settled, waits in a lane, or has been put back. */
-  async #run(batch: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined): Promise<void> {
+  /** Runs a batch until each of its commands waits in a lane, has been put back, or only needs to be told its end. */
+  async #run(batch: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined): Promise<readonly Tell[]> {
     const live = batch.filter((command) => !this.#expire(command));
-    if (live.length === 0) return;
+    if (live.length === 0) return [];
     const startedAt = performance.now();
     const outcome = await this.#attempt(live, lane).catch((error: unknown) => ({ error }));
     this.#options.observe?.({ size: live.length, durationMs: performance.now() - startedAt });
-    if ('error' in outcome) {
-      await this.#recover(live, lane, outcome.error);
-    } else {
-      // The lane's row is free: who came after these goes the common way again.
-      if (lane !== undefined) this.#queue.putBack(this.#lanes.dissolve(lane));
-      outcome.results.forEach((result, index) => this.#settle(live[index] as Pending<Keys, Book, Changes>, result));
-      if (outcome.position !== undefined) this.#options.committed?.(outcome.position);
-    }
+    if ('error' in outcome) return this.#recover(live, lane, outcome.error);
+    // The lane's row is free: who came after these goes the common way again.
+    if (lane !== undefined) this.#queue.putBack(this.#lanes.dissolve(lane));
+    if (outcome.position !== undefined) this.#options.committed?.(outcome.position);
+    return outcome.results.flatMap((result, index) =>
+      this.#settle(live[index] as Pending<Keys, Book, Changes>, result),
+    );
   }
 
   async #attempt(live: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined) {
@@ -235,14 +229,16 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
   #beginning(lane: Held | undefined): readonly Statement[] {
     const { waiting } = this.#lanes;
     const patienceMs = lane === undefined ? PATIENCE_MS.other : waiting > 0 ? PATIENCE_MS.busyLane : PATIENCE_MS.lane;
-    const waitAtMost = { text: `SET LOCAL lock_timeout = ${patienceMs}`, values: [] };
-    return lane === undefined ? [BEGIN, waitAtMost] : [BEGIN, waitAtMost, lane.wait];
+    const begin = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${patienceMs}`;
+    return [{ text: begin, values: [] }, ...(lane === undefined ? [] : [lane.wait])];
   }
 
-  #settle(command: Pending<Keys, Book, Changes>, result: BatchResult): void {
-    if ('committed' in result) command.resolve(result.committed);
-    else if ('error' in result) command.reject(result.error);
-    else if (!this.#expire(command)) this.#turnAway(command, result.busy);
+  /** What the command is to be told, unless it has to try again. */
+  #settle(command: Pending<Keys, Book, Changes>, result: BatchResult): readonly Tell[] {
+    if ('committed' in result) return [() => command.resolve(result.committed)];
+    if ('error' in result) return [() => command.reject(result.error)];
+    if (!this.#expire(command)) this.#turnAway(command, result.busy);
+    return [];
   }
 
   /** Mostly the row is only in another batch of this process, which is over soon; who meets it again has to wait. */
@@ -257,7 +253,11 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
   }
 
   /** Decides by the failure of an attempt what becomes of its commands. */
-  async #recover(live: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined, error: unknown): Promise<void> {
+  async #recover(
+    live: readonly Pending<Keys, Book, Changes>[],
+    lane: Held | undefined,
+    error: unknown,
+  ): Promise<readonly Tell[]> {
     const [first] = live as [Pending<Keys, Book, Changes>];
     if (isOutage(error)) {
       await pause(OUTAGE_PAUSE_MS);
@@ -269,12 +269,13 @@ export class GroupCommit<Keys, Book, Changes, Handle> {
       // Something else than a row is held: each waits for it by itself.
       else for (const command of live) this.#wait({ name: this.#options.newId(), wait: NO_WAIT }, command);
     } else if (live.length > 1) {
-      for (const command of live) await this.#run([command], lane);
+      for (const command of live) for (const tell of await this.#run([command], lane)) tell();
     } else if (isPassing(error) && (first.failures += 1) < MAX_FAILURES_ALONE) {
-      await this.#run(live, lane);
+      return this.#run(live, lane);
     } else {
-      first.reject(error);
+      return [() => first.reject(error)];
     }
+    return [];
   }
 
   /** Rejects a command that nobody can repeat after an outage: it may be stored, and has no receipt to tell. */

@@ -4,10 +4,16 @@ import pg from 'pg';
  * Plans for statements that find every row by its key. A plan that was made while the tables were small is kept by a
  * connection and would go on scanning them; with these switched off it looks them up in an index.
  */
-const KEYED_PLANS = ['enable_seqscan', 'enable_mergejoin', 'jit'];
+const KEYED_PLANS = {
+  ...{ enable_seqscan: 'off', enable_mergejoin: 'off', jit: 'off' },
+  // Look-ups by key have one good plan: to make another for each set of values would cost more than to carry it out.
+  plan_cache_mode: 'force_generic_plan',
+};
 
-const options = (switchedOff: readonly string[]): string =>
-  ['-c TimeZone=UTC', ...switchedOff.map((setting) => `-c ${setting}=off`)].join(' ');
+const options = (settings: Readonly<Record<string, string>>): string =>
+  Object.entries({ TimeZone: 'UTC', ...settings })
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
 
 /** A statement of a command that is not answered for so long never will be: its connection is given up. */
 const UNANSWERED_MS = 15_000;
@@ -34,7 +40,7 @@ export function createCommandPool({ connectionString, max, onError }: PoolOption
 
 /** Connections for everything else. */
 export function createPool({ connectionString, max, onError }: PoolOptions): pg.Pool {
-  return watched(new pg.Pool({ ...connection(connectionString, max), options: options([]) }), onError);
+  return watched(new pg.Pool({ ...connection(connectionString, max), options: options({}) }), onError);
 }
 
 const connection = (connectionString: string, max: number): pg.PoolConfig => ({

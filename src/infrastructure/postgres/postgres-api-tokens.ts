@@ -13,15 +13,21 @@ import type { CommandContext, Committed, Decision } from '../../domain/shared/de
 import type { Json } from '../../domain/shared/domain-error.ts';
 import type { BatchStore, Held } from './batch-store.ts';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
-import type { Statement } from './statement.ts';
+import type { Write } from './merged-statement.ts';
 
 interface TokenRow extends Omit<ApiTokenSnapshot, 'version'> {
   readonly version: string;
   readonly lastUsedAt: Date | null;
 }
 
+/** What a lock returns of a token that somebody else holds. */
+interface HeldRow {
+  readonly id: string;
+  readonly tenant: null;
+}
+
 /** The book of one batch; what one decision changes, the next one sees. */
-interface OpenBook extends ApiTokenBook {
+interface TokenBook extends ApiTokenBook {
   readonly tokens: Map<string, ApiToken>;
 }
 
@@ -29,32 +35,28 @@ const COLUMNS = `id, tenant, name, permissions, roles, encode(hash, 'hex') AS ha
   created_at AS "createdAt", expires_at AS "expiresAt", revoked_at AS "revokedAt", revoked_by AS "revokedBy",
   version, last_used_at AS "lastUsedAt"`;
 
-/** Locks tokens in order of id and finds those that somebody else holds. */
+/** Locks tokens in order of id. Of those that somebody else holds it returns the id alone. */
 const lockSql = (wait: boolean): string => `
   WITH locked AS MATERIALIZED (
-    SELECT id FROM access.api_tokens WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE ${wait ? '' : 'SKIP LOCKED'})
-  SELECT id FROM access.api_tokens WHERE id = ANY ($1) AND id NOT IN (SELECT id FROM locked)`;
+    SELECT * FROM access.api_tokens WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE ${wait ? '' : 'SKIP LOCKED'})
+  SELECT ${COLUMNS} FROM (SELECT id FROM access.api_tokens WHERE id = ANY ($1)) AS found LEFT JOIN locked USING (id)`;
 
 const INSERT = `
-  WITH stored AS (
-    INSERT INTO access.api_tokens (id, tenant, name, permissions, roles, hash, created_by, created_at, expires_at,
-                                   revoked_at, revoked_by, version)
-    SELECT id, tenant, name, permissions, roles, decode(hash, 'hex'), "createdBy", "createdAt", "expiresAt",
-           "revokedAt", "revokedBy", version
-    FROM json_to_recordset($1::json) AS token
-      (id text, tenant text, name text, permissions text[], roles text[], hash text, "createdBy" text,
-       "createdAt" timestamptz, "expiresAt" timestamptz, "revokedAt" timestamptz, "revokedBy" text, version bigint)
-    ON CONFLICT (id) DO NOTHING RETURNING 1)
-  SELECT portolan.ensure(count(*) = $2, 'an API token with this id is there already') FROM stored`;
+  INSERT INTO access.api_tokens (id, tenant, name, permissions, roles, hash, created_by, created_at, expires_at,
+                                 revoked_at, revoked_by, version)
+  SELECT id, tenant, name, permissions, roles, decode(hash, 'hex'), "createdBy", "createdAt", "expiresAt",
+         "revokedAt", "revokedBy", version
+  FROM json_to_recordset($1::json) AS token
+    (id text, tenant text, name text, permissions text[], roles text[], hash text, "createdBy" text,
+     "createdAt" timestamptz, "expiresAt" timestamptz, "revokedAt" timestamptz, "revokedBy" text, version bigint)
+  ON CONFLICT (id) DO NOTHING RETURNING 1`;
 
 const UPDATE = `
-  WITH stored AS (
-    UPDATE access.api_tokens AS token
-    SET version = given.version, revoked_at = given."revokedAt", revoked_by = given."revokedBy"
-    FROM json_to_recordset($1::json) AS given
-      (id text, loaded bigint, version bigint, "revokedAt" timestamptz, "revokedBy" text)
-    WHERE token.id = given.id AND token.version = given.loaded RETURNING 1)
-  SELECT portolan.ensure(count(*) = $2, 'an API token is not as it was loaded') FROM stored`;
+  UPDATE access.api_tokens AS token
+  SET version = given.version, revoked_at = given."revokedAt", revoked_by = given."revokedBy"
+  FROM json_to_recordset($1::json) AS given
+    (id text, loaded bigint, version bigint, "revokedAt" timestamptz, "revokedBy" text)
+  WHERE token.id = given.id AND token.version = given.loaded RETURNING 1`;
 
 const LIST = `
   SELECT ${COLUMNS} FROM access.api_tokens
@@ -71,7 +73,7 @@ const RECORD_USES = `
 
 /** API tokens in PostgreSQL, by group commit. */
 export class PostgresApiTokens implements ApiTokenRepository {
-  readonly #commands: GroupCommit<ApiTokenKeys, OpenBook, ApiTokenChanges, undefined>;
+  readonly #commands: GroupCommit<ApiTokenKeys, TokenBook, ApiTokenChanges>;
   readonly #pool: Pool;
 
   /** `pool`: for everything that is no command. */
@@ -108,21 +110,16 @@ export class PostgresApiTokens implements ApiTokenRepository {
   }
 }
 
-const apiTokenStore: BatchStore<ApiTokenKeys, OpenBook, ApiTokenChanges, undefined> = {
+const apiTokenStore: BatchStore<ApiTokenKeys, TokenBook, ApiTokenChanges> = {
   errors: API_TOKEN_ERRORS,
   names: (_tenant, { tokens }) => tokens.map(nameOf),
-  async lock(send, _tenant, keys, wait) {
-    const [result] = await send([{ text: lockSql(wait), values: [idsOf(keys)] }]);
-    const held = new Set((result?.rows as { id: string }[]).map(({ id }) => id));
-    const busy = keys.map(({ tokens }) => tokens.filter((id) => held.has(id)).map(heldToken)[0]);
-    return { busy, handle: undefined };
-  },
-  reads: (_tenant, keys) => [
-    { text: `SELECT ${COLUMNS} FROM access.api_tokens WHERE id = ANY ($1)`, values: [idsOf(keys)] },
-  ],
-  book(now, [rows]) {
-    const tokens = new Map((rows as unknown as TokenRow[]).map((row) => [row.id, tokenOf(row)]));
-    return { now, tokens, token: (id) => tokens.get(id) };
+  locks: (_tenant, keys, wait) => [{ text: lockSql(wait), values: [idsOf(keys)] }],
+  open(_tenant, keys, { now, locks }) {
+    const rows = (locks[0] ?? []) as readonly (TokenRow | HeldRow)[];
+    const tokens = new Map(rows.flatMap((row) => (row.tenant === null ? [] : [[row.id, tokenOf(row)]])));
+    const held = new Set(rows.flatMap((row) => (row.tenant === null ? [row.id] : [])));
+    const busy = keys.map((each) => each.tokens.filter((id) => held.has(id)).map(heldToken)[0]);
+    return { book: { now, tokens, token: (id) => tokens.get(id) }, busy };
   },
   apply(book, changes) {
     for (const token of changes.tokens) book.tokens.set(token.id, ApiToken.restore(token.toSnapshot()));
@@ -130,7 +127,10 @@ const apiTokenStore: BatchStore<ApiTokenKeys, OpenBook, ApiTokenChanges, undefin
   writes(_tenant, changes) {
     const states = finalStates(changes.flatMap(({ tokens }) => tokens));
     const [created, revoked] = [states.filter(({ loaded }) => loaded === 0), states.filter(({ loaded }) => loaded > 0)];
-    return [...write(INSERT, created), ...write(UPDATE, revoked)];
+    return [
+      ...write('tokens_new', INSERT, created, 'an API token with this id is there already'),
+      ...write('tokens_changed', UPDATE, revoked, 'an API token is not as it was loaded'),
+    ];
   },
 };
 
@@ -161,5 +161,8 @@ function finalStates(tokens: readonly ApiToken[]): readonly FinalState[] {
   return [...states.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-const write = (text: string, states: readonly FinalState[]): readonly Statement[] =>
-  states.length === 0 ? [] : [{ text, values: [JSON.stringify(states), states.length] }];
+const write = (name: string, text: string, states: readonly FinalState[], otherwise: string): readonly Write[] => {
+  if (states.length === 0) return [];
+  const counted = { by: 'json_array_length($1::json)', otherwise };
+  return [{ name, text, values: [JSON.stringify(states)], counted }];
+};

@@ -9,14 +9,13 @@ import type {
 } from '../../domain/gift-cards/gift-card-repository.ts';
 import { KeyedBook } from '../../domain/gift-cards/keyed-book.ts';
 import { LoadedBook } from '../../domain/gift-cards/loaded-book.ts';
-import type { Hold } from '../../domain/gift-cards/records.ts';
+import type { Hold, HoldStatus } from '../../domain/gift-cards/records.ts';
 import type { BatchStore } from './batch-store.ts';
-import { lockGiftCards, type GiftCardHandle } from './gift-card-locks.ts';
+import { LOCKED_CARD_IDS, lockGiftCards, readLocks } from './gift-card-locks.ts';
 import { GiftCardNames } from './gift-card-names.ts';
 import {
   BATCH_JSON,
   batchOf,
-  CARD_COLUMNS,
   cardOf,
   DELIVERY_JSON,
   deliveryOf,
@@ -36,9 +35,10 @@ import {
 } from './gift-card-rows.ts';
 import { writeGiftCards } from './gift-card-writes.ts';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
-import { ofTenant, type Statement } from './statement.ts';
+import type { Part } from './merged-statement.ts';
+import { ofTenant } from './statement.ts';
 
-type Store = BatchStore<GiftCardKeys, LoadedBook, GiftCardChanges, GiftCardHandle>;
+type Store = BatchStore<GiftCardKeys, LoadedBook, GiftCardChanges>;
 
 /** What one batch reads, each set as one JSON value. */
 interface LoadedRows {
@@ -54,7 +54,7 @@ interface LoadedRows {
 
 /** Gift cards in PostgreSQL, by group commit. */
 export class PostgresGiftCards implements GiftCardRepository {
-  readonly #commands: GroupCommit<GiftCardKeys, LoadedBook, GiftCardChanges, GiftCardHandle>;
+  readonly #commands: GroupCommit<GiftCardKeys, LoadedBook, GiftCardChanges>;
 
   /** `errors` are the classes by which stored refusals come back. */
   constructor(errors: readonly DomainErrorClass[], options: GroupCommitOptions) {
@@ -95,14 +95,13 @@ function giftCardStore(errors: readonly DomainErrorClass[]): Store {
   return {
     errors,
     names: (tenant, keys) => names.of(tenant, keys),
-    async lock(...command) {
-      const locked = await lockGiftCards(...command);
-      names.learn(locked.handle.found);
-      return locked;
+    locks: lockGiftCards,
+    reads: readRecords,
+    open(tenant, keys, { now, locks, read }) {
+      const { found, locked, busy } = readLocks(tenant, keys, locks);
+      names.learn(found);
+      return { book: bookOf(now, locked, read as LoadedRows), busy };
     },
-    reads: (tenant, keys, handle) => [readCards(handle), readRecords(tenant, keys, handle)],
-    book: (now, [cards, records]) =>
-      bookOf(now, cards as unknown as readonly CardCells[], records?.[0] as unknown as LoadedRows),
     apply: (book, changes) => book.apply(changes),
     writes(tenant, changes) {
       names.learnFrom(changes);
@@ -113,34 +112,34 @@ function giftCardStore(errors: readonly DomainErrorClass[]): Store {
 
 const all = (json: string, from: string): string => `(SELECT json_agg(${json}) FROM ${from})`;
 
-const readCards = ({ cardIds }: GiftCardHandle): Statement => ({
-  name: 'gift-cards-read',
-  text: `SELECT ${CARD_COLUMNS} FROM gift_cards.cards c WHERE c.id = ANY($1::uuid[])`,
-  values: [cardIds],
-  raw: true,
-});
-
-function readRecords(tenant: string, keys: readonly GiftCardKeys[], handle: GiftCardHandle): Statement {
+function readRecords(tenant: string, keys: readonly GiftCardKeys[]): Part {
+  const orderIds = keys.flatMap((each) => each.orderIds ?? []);
   const redemptionIds = keys.flatMap((each) => each.redemptionIds ?? []);
   const holdIds = keys.flatMap((each) => each.holdIds ?? []);
   const deliveryIds = keys.flatMap((each) => each.deliveryIds ?? []);
   const batchIds = keys.flatMap((each) => each.batchIds ?? []);
   return {
-    name: 'gift-cards-read-records',
-    text: `SELECT ${all(HOLD_JSON, `gift_cards.holds WHERE card_id = ANY($2::uuid[]) AND status = 'open'`)} AS open,
-      ${all(REDEMPTION_JSON, recordsOf('redemptions', '$4'))} AS redemptions,
-      ${all(HOLD_JSON, recordsOf('holds', '$5'))} AS holds,
-      ${all(LEG_JSON, `gift_cards.refund_legs WHERE tenant = $1 AND order_id = ANY($3::text[])`)} AS legs,
-      ${all('cancelled_orders', `gift_cards.cancelled_orders WHERE tenant = $1 AND order_id = ANY($3::text[])`)} AS marks,
-      ${all(DELIVERY_JSON, `gift_cards.deliveries WHERE id = ANY($6::uuid[]) AND ${ofTenant()}`)} AS deliveries,
-      ${all(BATCH_JSON, `gift_cards.batches WHERE id = ANY($7::uuid[]) AND ${ofTenant()}`)} AS batches`,
-    values: [tenant, handle.cardIds, handle.orderIds, redemptionIds, holdIds, deliveryIds, batchIds],
+    name: 'gift-cards',
+    text: `${all(HOLD_JSON, `gift_cards.holds WHERE card_id = ANY(${LOCKED_CARD_IDS}) AND status = $7`)} AS open,
+      ${all(REDEMPTION_JSON, recordsOf('redemptions', '$3'))} AS redemptions,
+      ${all(HOLD_JSON, recordsOf('holds', '$4'))} AS holds,
+      ${all(LEG_JSON, `gift_cards.refund_legs WHERE tenant = $1 AND order_id = ANY(${ORDER_IDS})`)} AS legs,
+      ${all('cancelled_orders', `gift_cards.cancelled_orders WHERE tenant = $1 AND order_id = ANY(${ORDER_IDS})`)} AS marks,
+      ${all(DELIVERY_JSON, `gift_cards.deliveries WHERE id = ANY($5::uuid[]) AND ${ofTenant()}`)} AS deliveries,
+      ${all(BATCH_JSON, `gift_cards.batches WHERE id = ANY($6::uuid[]) AND ${ofTenant()}`)} AS batches`,
+    // The status is a parameter, so that no plan can choose a partial index of open holds and read all of it.
+    values: [tenant, orderIds, redemptionIds, holdIds, deliveryIds, batchIds, 'open' satisfies HoldStatus],
   };
 }
 
+/** The orders that are named, and those of the holds that are. */
+const ORDER_IDS = `$2::text[] || ARRAY(
+  SELECT order_id FROM gift_cards.holds WHERE id = ANY($4::uuid[]) AND ${ofTenant()})`;
+
+/** A record that is named in both ways comes twice, which the book doesn't mind. */
 const recordsOf = (table: string, ids: string): string => `(
-  SELECT * FROM gift_cards.${table} WHERE tenant = $1 AND order_id = ANY($3::text[])
-  UNION SELECT * FROM gift_cards.${table} WHERE id = ANY(${ids}::uuid[]) AND ${ofTenant()}) AS records`;
+  SELECT * FROM gift_cards.${table} WHERE tenant = $1 AND order_id = ANY(${ORDER_IDS})
+  UNION ALL SELECT * FROM gift_cards.${table} WHERE id = ANY(${ids}::uuid[]) AND ${ofTenant()}) AS records`;
 
 function bookOf(now: Date, cards: readonly CardCells[], rows: LoadedRows): LoadedBook {
   const book = new LoadedBook(now);

@@ -67,7 +67,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Compiles a context's operations once, at start: permission, input, idempotency key, rate limit, read-your-writes,
+ * Compiles a context's operations once, at start: permission, rate limit, input, idempotency key, read-your-writes,
  * handler. Each stage is awaited only where it is asynchronous.
  */
 export function compile<C extends ContextContract>(

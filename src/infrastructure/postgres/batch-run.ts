@@ -68,7 +68,7 @@ export async function runBatch<Keys, Book, Changes>(
   const tenant = tenantOf(commands);
   const keys = commands.map((command) => command.keys);
   const locks = store.locks(tenant, keys, frame.wait);
-  const reads = [readCommandLog(commands.map(({ context }) => context)), store.reads?.(tenant, keys) ?? []].flat();
+  const reads = [readCommandLog(commands.map(({ context }) => context)), ...(store.reads?.(tenant, keys) ?? [])];
   const answers = (await send([...frame.begin, ...locks, readAll(reads)]))
     .slice(frame.begin.length)
     .map(({ rows }) => rows);

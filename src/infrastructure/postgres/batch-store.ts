@@ -16,7 +16,7 @@ export interface Loaded {
   readonly now: Date;
   /** The rows of each of the `locks`. */
   readonly locks: readonly (readonly unknown[])[];
-  /** The row with what `reads` selects. */
+  /** The row with all that `reads` selects. */
   readonly read: unknown;
 }
 
@@ -42,10 +42,9 @@ export interface BatchStore<Keys, Book, Changes> {
    */
   locks(tenant: string, keys: readonly Keys[], wait: boolean): readonly Statement[];
   /**
-   * The select list that reads what decisions use and the locks don't return; sent with the locks, carried out after
-   * them.
+   * Select lists that read what decisions use and the locks don't return; sent with the locks, carried out after them.
    */
-  reads?(tenant: string, keys: readonly Keys[]): Part;
+  reads?(tenant: string, keys: readonly Keys[]): readonly Part[];
   /** Makes the book from their rows. */
   open(tenant: string, keys: readonly Keys[], loaded: Loaded): OpenBook<Book>;
   /** Shows an accepted decision's changes to the next decision of the batch. */

@@ -58,7 +58,7 @@ const heldOrder = (tenant: string, orderId: string): Held => ({
  * can't deadlock. An order has no row before something is known of it, hence the advisory lock on a hash of its id.
  */
 export const lockGiftCards = (tenant: string, keys: readonly GiftCardKeys[], wait: boolean): readonly Statement[] => [
-  lockOrders(tenant, keys, wait),
+  ...lockOrders(tenant, keys, wait),
   lockCards(tenant, keys, wait),
 ];
 
@@ -66,8 +66,10 @@ export const lockGiftCards = (tenant: string, keys: readonly GiftCardKeys[], wai
 export function readLocks(
   tenant: string,
   keys: readonly GiftCardKeys[],
-  [orders = [], cards = []]: readonly (readonly unknown[])[],
+  locks: readonly (readonly unknown[])[],
 ): FoundCards {
+  const cards = locks.at(-1) ?? [];
+  const orders = locks.at(-2) ?? [];
   const orderLocks = orders as readonly OrderLock[];
   const heldOrders = new Set(orderLocks.filter(({ locked }) => locked === false).map(({ order_id }) => order_id));
   const orderOfHold = new Map(orderLocks.flatMap((row) => (row.hold_ids ?? []).map((id) => [id, row.order_id])));
@@ -101,14 +103,18 @@ function waysOf({ cardIds = [], codes = [], redemptionIds = [], holdIds = [], ..
   return [...cardIds, ...codes.map(viaCode), ...redemptionIds, ...holdIds, ...viaOrders];
 }
 
-function lockOrders(tenant: string, keys: readonly GiftCardKeys[], wait: boolean): Statement {
+function lockOrders(tenant: string, keys: readonly GiftCardKeys[], wait: boolean): readonly Statement[] {
+  const orderIds = keys.flatMap((each) => each.orderIds ?? []);
+  const holdIds = keys.flatMap((each) => each.holdIds ?? []);
+  if (orderIds.length + holdIds.length === 0) return [];
   const take = wait
     ? 'CASE WHEN pg_advisory_xact_lock(key) IS NULL THEN NULL ELSE true END'
     : 'pg_try_advisory_xact_lock(key)';
-  return {
-    name: wait ? 'gift-cards-lock-orders-waiting' : 'gift-cards-lock-orders',
-    // A subquery with ORDER BY is evaluated before the list that takes the locks.
-    text: `SELECT order_id, hold_ids, ${take} AS locked FROM (
+  return [
+    {
+      name: wait ? 'gift-cards-lock-orders-waiting' : 'gift-cards-lock-orders',
+      // A subquery with ORDER BY is evaluated before the list that takes the locks.
+      text: `SELECT order_id, hold_ids, ${take} AS locked FROM (
         SELECT order_id, hold_ids, ${orderLock('$1', 'order_id')} AS key
         FROM (
           SELECT order_id, array_agg(hold_id) FILTER (WHERE hold_id IS NOT NULL) AS hold_ids
@@ -116,8 +122,9 @@ function lockOrders(tenant: string, keys: readonly GiftCardKeys[], wait: boolean
                 UNION ALL SELECT order_id, id FROM gift_cards.holds WHERE id = ANY($3::uuid[]) AND ${ofTenant()}) AS named
           GROUP BY order_id) AS orders
         ORDER BY key) AS in_order`,
-    values: [tenant, keys.flatMap(({ orderIds = [] }) => orderIds), keys.flatMap(({ holdIds = [] }) => holdIds)],
-  };
+      values: [tenant, orderIds, holdIds],
+    },
+  ];
 }
 
 const VIA_RECORDS = `

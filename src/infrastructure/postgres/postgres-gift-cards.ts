@@ -40,16 +40,17 @@ import { ofTenant } from './statement.ts';
 
 type Store = BatchStore<GiftCardKeys, LoadedBook, GiftCardChanges>;
 
-/** What one batch reads, each set as one JSON value. */
+/** What one batch reads, each set as one JSON value; null when empty, absent when not asked for. */
 interface LoadedRows {
   /** Open holds of the cards, whatever their orders. */
   readonly open: readonly HoldRow[] | null;
-  readonly redemptions: readonly RedemptionRow[] | null;
-  readonly holds: readonly HoldRow[] | null;
-  readonly legs: readonly LegRow[] | null;
-  readonly marks: readonly { order_id: string; cancelled_at: string; marks_until: string }[] | null;
-  readonly deliveries: readonly DeliveryRow[] | null;
-  readonly batches: readonly BatchRow[] | null;
+  readonly redemptions?: readonly RedemptionRow[] | null;
+  readonly holds?: readonly HoldRow[] | null;
+  readonly legs?: readonly LegRow[] | null;
+  readonly marks?: readonly { order_id: string; cancelled_at: string; marks_until: string }[] | null;
+  readonly named_redemptions?: readonly RedemptionRow[] | null;
+  readonly deliveries?: readonly DeliveryRow[] | null;
+  readonly batches?: readonly BatchRow[] | null;
 }
 
 /** Gift cards in PostgreSQL, by group commit. */
@@ -110,36 +111,53 @@ function giftCardStore(errors: readonly DomainErrorClass[]): Store {
   };
 }
 
-const all = (json: string, from: string): string => `(SELECT json_agg(${json}) FROM ${from})`;
-
-function readRecords(tenant: string, keys: readonly GiftCardKeys[]): Part {
-  const orderIds = keys.flatMap((each) => each.orderIds ?? []);
-  const redemptionIds = keys.flatMap((each) => each.redemptionIds ?? []);
-  const holdIds = keys.flatMap((each) => each.holdIds ?? []);
-  const deliveryIds = keys.flatMap((each) => each.deliveryIds ?? []);
-  const batchIds = keys.flatMap((each) => each.batchIds ?? []);
-  return {
-    name: 'gift-cards',
-    text: `${all(HOLD_JSON, `gift_cards.holds WHERE card_id = ANY(${LOCKED_CARD_IDS}) AND status = $7`)} AS open,
-      ${all(REDEMPTION_JSON, recordsOf('redemptions', '$3'))} AS redemptions,
-      ${all(HOLD_JSON, recordsOf('holds', '$4'))} AS holds,
-      ${all(LEG_JSON, `gift_cards.refund_legs WHERE tenant = $1 AND order_id = ANY(${ORDER_IDS})`)} AS legs,
-      ${all('cancelled_orders', `gift_cards.cancelled_orders WHERE tenant = $1 AND order_id = ANY(${ORDER_IDS})`)} AS marks,
-      ${all(DELIVERY_JSON, `gift_cards.deliveries WHERE id = ANY($5::uuid[]) AND ${ofTenant()}`)} AS deliveries,
-      ${all(BATCH_JSON, `gift_cards.batches WHERE id = ANY($6::uuid[]) AND ${ofTenant()}`)} AS batches`,
+/** Only what some key names is read: a look-up that finds nothing isn't free either. */
+function readRecords(tenant: string, keys: readonly GiftCardKeys[]): readonly Part[] {
+  const idsOf = (name: 'orderIds' | 'holdIds' | 'redemptionIds' | 'deliveryIds' | 'batchIds'): readonly string[] =>
+    keys.flatMap((each) => each[name] ?? []);
+  const [orderIds, holdIds] = [idsOf('orderIds'), idsOf('holdIds')];
+  const byId = (part: Omit<Part, 'values'>, ids: readonly string[]): readonly Part[] =>
+    ids.length === 0 ? [] : [{ ...part, values: [tenant, ids] }];
+  return [
     // The status is a parameter, so that no plan can choose a partial index of open holds and read all of it.
-    values: [tenant, orderIds, redemptionIds, holdIds, deliveryIds, batchIds, 'open' satisfies HoldStatus],
-  };
+    { ...OPEN_HOLDS, values: ['open' satisfies HoldStatus] },
+    ...(orderIds.length + holdIds.length === 0 ? [] : [{ ...RECORDS_OF_ORDERS, values: [tenant, orderIds, holdIds] }]),
+    ...byId(REDEMPTIONS_BY_ID, idsOf('redemptionIds')),
+    ...byId(DELIVERIES_BY_ID, idsOf('deliveryIds')),
+    ...byId(BATCHES_BY_ID, idsOf('batchIds')),
+  ];
 }
 
-/** The orders that are named, and those of the holds that are. */
-const ORDER_IDS = `$2::text[] || ARRAY(
-  SELECT order_id FROM gift_cards.holds WHERE id = ANY($4::uuid[]) AND ${ofTenant()})`;
+const all = (json: string, from: string): string => `(SELECT json_agg(${json}) FROM gift_cards.${from})`;
 
-/** A record that is named in both ways comes twice, which the book doesn't mind. */
-const recordsOf = (table: string, ids: string): string => `(
-  SELECT * FROM gift_cards.${table} WHERE tenant = $1 AND order_id = ANY(${ORDER_IDS})
-  UNION ALL SELECT * FROM gift_cards.${table} WHERE id = ANY(${ids}::uuid[]) AND ${ofTenant()}) AS records`;
+const OPEN_HOLDS = {
+  name: 'open_holds',
+  text: `${all(HOLD_JSON, `holds WHERE card_id = ANY(${LOCKED_CARD_IDS}) AND status = $1`)} AS open`,
+};
+
+/** Of the orders that are named, and those of the holds that are. */
+const OF_ORDERS = `tenant = $1 AND order_id = ANY($2::text[] || ARRAY(
+  SELECT order_id FROM gift_cards.holds WHERE id = ANY($3::uuid[]) AND ${ofTenant()}))`;
+
+const RECORDS_OF_ORDERS = {
+  name: 'records_of_orders',
+  text: `${all(REDEMPTION_JSON, `redemptions WHERE ${OF_ORDERS}`)} AS redemptions,
+    ${all(HOLD_JSON, `holds WHERE ${OF_ORDERS}`)} AS holds,
+    ${all(LEG_JSON, `refund_legs WHERE ${OF_ORDERS}`)} AS legs,
+    ${all('cancelled_orders', `cancelled_orders WHERE ${OF_ORDERS}`)} AS marks`,
+};
+
+const BY_ID = `WHERE id = ANY($2::uuid[]) AND ${ofTenant()}`;
+
+const REDEMPTIONS_BY_ID = {
+  name: 'redemptions_by_id',
+  text: `${all(REDEMPTION_JSON, `redemptions ${BY_ID}`)} AS named_redemptions`,
+};
+const DELIVERIES_BY_ID = {
+  name: 'deliveries_by_id',
+  text: `${all(DELIVERY_JSON, `deliveries ${BY_ID}`)} AS deliveries`,
+};
+const BATCHES_BY_ID = { name: 'batches_by_id', text: `${all(BATCH_JSON, `batches ${BY_ID}`)} AS batches` };
 
 function bookOf(now: Date, cards: readonly CardCells[], rows: LoadedRows): LoadedBook {
   const book = new LoadedBook(now);
@@ -149,7 +167,8 @@ function bookOf(now: Date, cards: readonly CardCells[], rows: LoadedRows): Loade
     // Decoys belong to no tenant: they are read like any card and never seen.
     if (cells[1] !== '') book.putCard(card);
   }
-  for (const row of rows.redemptions ?? []) book.putRedemption(redemptionOf(row));
+  for (const row of [...(rows.redemptions ?? []), ...(rows.named_redemptions ?? [])])
+    book.putRedemption(redemptionOf(row));
   for (const row of rows.holds ?? []) book.putHold(holdOf(row));
   for (const row of rows.legs ?? []) book.putLeg(legOf(row));
   for (const row of rows.marks ?? []) book.putMark(markOf(row));

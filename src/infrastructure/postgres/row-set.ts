@@ -5,26 +5,37 @@ export type Cell = string | number | bigint | Date | null;
 export type Columns<Row> = Readonly<Record<string, readonly [type: string, of: (row: Row) => Cell]>>;
 
 /**
- * Rows as one array parameter for each column, which costs both sides less than JSON. `text` is a FROM item named `row`
- * whose parameters begin at `$first`; `values` are its parameters.
+ * Rows as one parameter for each column, which costs both sides less than JSON objects. `text` is a FROM item named
+ * `row` whose parameters begin at `$first`; `values` are its parameters.
  */
 export class RowSet<Row> {
   readonly names: string;
   readonly text: string;
-  readonly #getters: readonly ((row: Row) => Cell)[];
+  readonly #columns: readonly ((rows: readonly Row[]) => string)[];
 
   constructor(columns: Columns<Row>, first: number) {
     const entries = Object.entries(columns);
-    const arrays = entries.map(([, [type]], index) => `$${first + index}::${type}[]`);
+    const arrays = entries.map(([, [type]], index) => arrayOf(type, `$${first + index}`));
     this.names = entries.map(([name]) => name).join(', ');
     this.text = `unnest(${arrays.join(', ')}) AS row(${this.names})`;
-    this.#getters = entries.map(([, [, of]]) => of);
+    this.#columns = entries.map(
+      ([, [type, of]]) =>
+        (rows) =>
+          isJson(type) ? rows.map(of).join(SEPARATOR) : arrayLiteral(rows, of),
+    );
   }
 
   values(rows: readonly Row[]): readonly string[] {
-    return this.#getters.map((of) => arrayLiteral(rows, of));
+    return this.#columns.map((column) => column(rows));
   }
 }
+
+/** JSON text has no control characters, so that one of them parts several texts that need no quoting at all. */
+const SEPARATOR = '\x1e';
+const isJson = (type: string): boolean => type.startsWith('json');
+
+const arrayOf = (type: string, parameter: string): string =>
+  isJson(type) ? `string_to_array(${parameter}, E'\\x1e')::${type}[]` : `${parameter}::${type}[]`;
 
 /**
  * An array as PostgreSQL reads it. Every text is quoted, so that none can be taken for NULL or for the array's own
@@ -43,4 +54,5 @@ function arrayLiteral<Row>(rows: readonly Row[], of: (row: Row) => Cell): string
   return `${literal}}`;
 }
 
-const quoted = (text: string): string => `"${/["\\]/.test(text) ? text.replaceAll(/["\\]/g, String.raw`\$&`) : text}"`;
+const quoted = (text: string): string =>
+  `"${text.includes('"') || text.includes('\\') ? text.replaceAll(/["\\]/g, String.raw`\$&`) : text}"`;

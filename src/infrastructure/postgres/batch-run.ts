@@ -1,5 +1,5 @@
-import type { CommandContext, Decision, Refused } from '../../domain/shared/decision.ts';
-import { DomainError, type Json } from '../../domain/shared/domain-error.ts';
+import { judge, type CommandContext, type Decision } from '../../domain/shared/decision.ts';
+import type { Json } from '../../domain/shared/domain-error.ts';
 import { LAST_POSITION, writeEvents, type EventRow } from './append-events.ts';
 import type { BatchStore, Held } from './batch-store.ts';
 import {
@@ -81,7 +81,7 @@ export async function runBatch<Keys, Book, Changes>(
     const receipt = stored.get(command.context.receipt?.id ?? '');
     if (receipt !== undefined) return replay(receipt, command.context, store.errors);
     const held = busy[index];
-    return held === undefined ? judge(store, book, command, gathered, newId) : { busy: held };
+    return held === undefined ? carryOut(store, book, command, gathered, newId) : { busy: held };
   });
   const position = await finish(send, store, tenant, gathered, frame);
   return { results: results.map((result) => withPosition(result, position)), position };
@@ -95,7 +95,7 @@ function tenantOf(commands: readonly { readonly context: CommandContext }[]): st
   return tenant;
 }
 
-function judge<Keys, Book, Changes>(
+function carryOut<Keys, Book, Changes>(
   store: BatchStore<Keys, Book, Changes>,
   book: Book,
   { context, decide }: BatchCommand<Keys, Book, Changes>,
@@ -104,10 +104,9 @@ function judge<Keys, Book, Changes>(
 ): BatchResult {
   let decision: Decision<Json, Changes>;
   try {
-    decision = decide(book);
+    decision = judge(() => decide(book));
   } catch (error) {
-    if (!(error instanceof DomainError)) return { error };
-    decision = { kind: 'refused', error } satisfies Refused;
+    return { error };
   }
   if (decision.kind === 'refused') {
     gathered.events.push(...eventRows(context, decision.events ?? [], [], newId));

@@ -224,7 +224,7 @@ const mail = {
     name: 'SMTP_URL',
     schema: schemas.address('smtps', 'smtp'),
     description:
-      'Mail server, `smtps://user:password@host`. With `smtp://` it must offer STARTTLS, unless it is on this machine or `?requireTLS=false` is given. If left out, mails are only noted in the log.',
+      'Mail server, `smtps://user:password@host`. With `smtp://` it must offer STARTTLS, unless it is on this machine or `?requireTLS=false` is given. If left out, mails are only noted in the log; in production they fail, so that their codes are kept: jobs `gift-cards.deliver-code` that died of that are run again with `portolan jobs redrive`.',
     secret: true,
   }),
   mailFrom: setting({

@@ -10,6 +10,8 @@ import {
   type GiftCardPolicy,
   type GiftCardPorts,
 } from '../application/gift-cards/index.ts';
+import type { Logger } from '../application/shared/logger.ts';
+import { MailUnavailable, type Mailer } from '../application/shared/mailer.ts';
 import { DEFAULT_CODE_FORMAT } from '../domain/gift-cards/code.ts';
 import { createLogMailer } from '../infrastructure/log/log-mailer.ts';
 import { PostgresBulkIssuer } from '../infrastructure/postgres/postgres-bulk-issuer.ts';
@@ -23,6 +25,7 @@ import { createCodeVault } from '../infrastructure/system/code-vault.ts';
 import { uuidv7 } from '../infrastructure/system/uuid.ts';
 import type { Config } from './config.ts';
 import { contextModule, type ContextModule } from './context-module.ts';
+import type { Resources } from './resources.ts';
 import { token, type Wiring } from './token.ts';
 import * as tokens from './tokens.ts';
 
@@ -72,15 +75,27 @@ export function bindGiftCards(wiring: Wiring): void {
   );
 }
 
-function mailerOf(
-  config: Config,
-  logger: NonNullable<(typeof tokens.LOGGER)['type']>,
-  resources: NonNullable<(typeof tokens.RESOURCES)['type']>,
-) {
-  if (config.smtpUrl === undefined || config.mailFrom === undefined) return createLogMailer(logger);
-  const mailer = createSmtpMailer({ url: config.smtpUrl, from: config.mailFrom });
-  return resources.own('mailer', mailer, () => mailer.close());
+/**
+ * Sends by the configured mail server. Without one, mails are noted in the log; in production they fail instead, since
+ * what counts as sent loses its code.
+ */
+export function mailerOf(
+  { smtpUrl, mailFrom, nodeEnv }: Pick<Config, 'smtpUrl' | 'mailFrom' | 'nodeEnv'>,
+  logger: Logger,
+  resources: Resources,
+): Mailer {
+  if (smtpUrl !== undefined && mailFrom !== undefined) {
+    const mailer = createSmtpMailer({ url: smtpUrl, from: mailFrom });
+    return resources.own('mailer', mailer, () => mailer.close());
+  }
+  return nodeEnv === 'production' ? noMailer : createLogMailer(logger);
 }
+
+const noMailer: Mailer = {
+  async send() {
+    throw new MailUnavailable('No mail can be sent: SMTP_URL is not set.');
+  },
+};
 
 /** The policy that the configuration states. */
 export function policyOf(config: Config): GiftCardPolicy {

@@ -17,17 +17,26 @@ describe('Failed logins', () => {
     now = 60_000;
   });
 
-  it('make an address wait once there were too many, also with good credentials', () => {
-    let good = false;
-    const attempt = login(() => (good ? PRINCIPAL : refuse()));
+  it('make an address wait once there were too many', () => {
+    const attempt = login(refuse);
     for (let tries = 0; tries < 3; tries += 1) {
       expect(() => attempt('bad', { address: '192.0.2.1' })).to.throw(Unauthenticated);
     }
-    good = true;
-    expect(() => attempt('good', { address: '192.0.2.1' })).to.throw(RateLimited);
-    expect(attempt('good', { address: '192.0.2.2' })).to.equal(PRINCIPAL);
+    expect(() => attempt('bad', { address: '192.0.2.1' })).to.throw(RateLimited);
+    expect(() => attempt('bad', { address: '192.0.2.2' })).to.throw(Unauthenticated);
     now += 120_000;
+    expect(() => attempt('bad', { address: '192.0.2.1' })).to.throw(Unauthenticated);
+  });
+
+  it('lock nobody out who has good credentials and shares the address', async () => {
+    const attempt = login((authorization) => (authorization === 'bad' ? refuse() : PRINCIPAL));
+    const late = login(async (authorization) => (authorization === 'bad' ? refuse() : PRINCIPAL));
+    for (let tries = 0; tries < 5; tries += 1) {
+      expect(() => attempt('bad', { address: '192.0.2.1' })).to.throw();
+      await Promise.resolve(late('bad', { address: '192.0.2.1' })).catch(() => undefined);
+    }
     expect(attempt('good', { address: '192.0.2.1' })).to.equal(PRINCIPAL);
+    expect(await late('good', { address: '192.0.2.1' })).to.equal(PRINCIPAL);
   });
 
   it('count when they are told later, and other failures do not', async () => {
@@ -41,6 +50,7 @@ describe('Failed logins', () => {
       const failure: unknown = await Promise.resolve(late('x', { address: 'a' })).catch((error: unknown) => error);
       expect(failure).to.be.instanceOf(Unauthenticated);
     }
-    expect(() => late('x', { address: 'a' })).to.throw(RateLimited);
+    const failure: unknown = await Promise.resolve(late('x', { address: 'a' })).catch((error: unknown) => error);
+    expect(failure).to.be.instanceOf(RateLimited);
   });
 });

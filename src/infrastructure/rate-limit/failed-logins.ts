@@ -15,8 +15,9 @@ export interface FailedLoginOptions {
 type Login = (authorization: string, facts: { readonly address: string | undefined }) => Principal | Promise<Principal>;
 
 /**
- * Slows whoever tries credentials: after so many refused ones an address has to wait, whatever it presents. Accepted
- * credentials aren't counted.
+ * Refuses whoever tries credentials: after so many bad ones in a minute further bad ones from the address are answered
+ * with `RateLimited`. Good credentials always hold: many callers may share the address of a proxy, and none of them may
+ * lock the others out. A check costs a hash and a look-up, or the verification of one signature.
  */
 export function limitFailedLogins(
   authenticate: (authorization: string) => Principal | Promise<Principal>,
@@ -24,12 +25,10 @@ export function limitFailedLogins(
 ): Login {
   const limit = windowLimit({ max });
   return (authorization, { address }) => {
-    const key = `login ${addressKey(address)}`;
-    const wait = counters.wait(key, limit, now());
-    if (wait > 0) throw rateLimited(wait, limit.max);
     const refused = (error: unknown): never => {
-      if (error instanceof Unauthenticated) counters.hit(key, limit, now());
-      throw error;
+      if (!(error instanceof Unauthenticated)) throw error;
+      const wait = counters.take(`login ${addressKey(address)}`, limit, now());
+      throw wait > 0 ? rateLimited(wait, limit.max) : error;
     };
     try {
       const principal = authenticate(authorization);

@@ -6,6 +6,7 @@ import { migrate, postgresGiftCards } from 'portolan/postgres';
 const { DATABASE_URL = '', PEPPERS: peppers = '', PORT = '3001' } = process.env;
 await migrate(DATABASE_URL);
 const pool = new pg.Pool({ connectionString: DATABASE_URL });
+pool.on('error', console.error);
 const giftCards = postgresGiftCards({ pool, peppers, onFault: console.error });
 const { GiftCard } = giftCards.client();
 await giftCards.work();

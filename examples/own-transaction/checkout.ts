@@ -24,6 +24,7 @@ async function checkOut(orderId: string, code: string, amount: string): Promise<
 const { DATABASE_URL = '', PEPPERS: peppers = '' } = process.env;
 await migrate(DATABASE_URL);
 const pool = new pg.Pool({ connectionString: DATABASE_URL });
+pool.on('error', console.error);
 const giftCards = postgresGiftCards({ pool, peppers, onFault: console.error });
 const { GiftCard } = giftCards.client();
 await pool.query('CREATE TABLE IF NOT EXISTS orders (id text PRIMARY KEY, total numeric NOT NULL)');

@@ -5,6 +5,7 @@ import {
   giftCardConsumers,
   giftCardJobs,
 } from '../application/gift-cards/index.ts';
+import type { JobWorkerEvent } from '../application/shared/job-queue.ts';
 import { postgresJobQueue } from '../infrastructure/jobs/postgres-job-queue.ts';
 import { PostgresEventLog } from '../infrastructure/postgres/event-log.ts';
 import { PostgresEventSeals } from '../infrastructure/postgres/event-seals.ts';
@@ -21,9 +22,16 @@ import { PURGE_SCHEDULE, purgeJob } from './purge-job.ts';
 import { Resources } from './resources.ts';
 
 export interface PostgresGiftCardsOptions extends GiftCardServiceOptions {
-  /** The caller's own pool, at least five connections, on a database that `migrate` has prepared. */
+  /**
+   * The caller's own pool, at least five connections, on a database that `migrate` has prepared. The caller listens for
+   * its `error` events, `pool.on('error', …)`: without a listener Node ends the process when the database restarts and an
+   * idle connection is lost. The caller ends it, after `close`.
+   */
   readonly pool: Pool;
-  /** Told of what goes wrong in the background; it is tried again. Must not throw. */
+  /**
+   * Told of what goes wrong in the background, where it is tried again, and of each job that is dead, which isn't: its
+   * last error is the `cause`. Must not throw.
+   */
   readonly onFault: (error: unknown) => void;
   /** How long a command with the same idempotency key gets the first answer. Default 24. */
   readonly receiptRetentionHours?: number;
@@ -66,7 +74,8 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   return {
     ...service,
     async work() {
-      queue.work([...giftCardJobs(service.ports), purgeJob(pool, queue, receiptRetentionHours)]);
+      const jobs = [...giftCardJobs(service.ports), purgeJob(pool, queue, receiptRetentionHours)];
+      queue.work(jobs, { onEvent: reportDead(onFault) });
       for (const schedule of [...GIFT_CARD_SCHEDULES, PURGE_SCHEDULE]) await queue.schedule(schedule);
       for (const consumer of [jobStarter(queue), ...giftCardConsumers(service.ports)]) {
         const running = log.exclusive(consumer);
@@ -80,3 +89,10 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
     },
   };
 }
+
+const reportDead =
+  (onFault: (error: unknown) => void) =>
+  (event: JobWorkerEvent): void => {
+    if (event.kind !== 'ended' || event.outcome !== 'dead') return;
+    onFault(new Error(`The job ${event.job.id} (${event.job.type}) is dead.`, { cause: event.error }));
+  };

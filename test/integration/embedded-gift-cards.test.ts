@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import pg from 'pg';
-import { JobQueueFull } from '../../src/application/shared/job-errors.ts';
+import { JobQueueFull, PermanentJobFailure } from '../../src/application/shared/job-errors.ts';
 import type { Mail } from '../../src/application/shared/mailer.ts';
 import { postgresGiftCards, type PostgresGiftCardService } from '../../src/composition/postgres-gift-cards.ts';
 import { giftCardRepositoryContract } from '../../src/contracts/gift-cards/gift-card-repository-contract.ts';
@@ -127,5 +128,18 @@ describe("gift cards on a caller's own pool", () => {
     expect(own.mails).to.have.lengthOf(1);
     expect(own.mails[0]).to.include({ to: 'friend@example.com' });
     expect(own.faults).to.deep.equal([]);
+  });
+
+  it('tells of a job that is dead, by its type and with its last error', async () => {
+    const id = randomUUID();
+    await own.pool.query(
+      `INSERT INTO jobs.job (id, tenant, type, payload, priority, state, run_at, order_at)
+       VALUES ($1, 'default', 'gift-cards.deliver-code', '{}', 'default', 'queued', now(), now())`,
+      [id],
+    );
+    while (own.faults.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    const [fault] = own.faults as [Error];
+    expect(fault.message).to.equal(`The job ${id} (gift-cards.deliver-code) is dead.`);
+    expect(fault.cause).to.be.instanceOf(PermanentJobFailure);
   });
 });

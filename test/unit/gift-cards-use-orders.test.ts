@@ -1,6 +1,15 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ADMIN, GiftCardWorld, usd } from '../support/gift-card-world.ts';
+import {
+  arrive,
+  END,
+  PAYMENTS,
+  permutations,
+  REFUNDS,
+  type Arrival,
+  type ArrivalEnd,
+} from '../support/order-arrivals.ts';
 
 describe('orders that are refunded or cancelled', () => {
   let world: GiftCardWorld;
@@ -201,108 +210,38 @@ describe('orders that are refunded or cancelled', () => {
   });
 });
 
-/** A payment, a refund or a cancellation on its way; `after` names a payment that has to be there before. */
-type Arrival =
-  | {
-      readonly kind: 'pay';
-      readonly card: number;
-      readonly purpose: string;
-      readonly cents: number;
-      readonly held: boolean;
-    }
-  | { readonly kind: 'refund'; readonly refundId: string; readonly legs: readonly Leg[] }
-  | { readonly kind: 'cancel' };
-interface Leg {
-  readonly card: number;
-  readonly cents: number;
-  /** Names the card's first payment in place of the card. */
-  readonly byRedemption: boolean;
-}
-
-const text = (cents: number): string => (cents / 100).toFixed(2);
-
 describe('every order of arrival', () => {
-  /** Lets everything arrive for one order of two cards of 100.00; tells the balances and what is parked in cents. */
-  async function arrive(arrivals: readonly Arrival[]) {
+  async function arriveInMemory(arrivals: readonly Arrival[]): Promise<ArrivalEnd> {
     const world = new GiftCardWorld();
-    const cards = [await world.issue('100.00'), await world.issue('100.00')] as const;
-    const firstPayments = new Map<number, string>();
-    const waiting: (Arrival & { kind: 'refund' })[] = [];
-
-    const pay = async ({ card, purpose, cents, held }: Arrival & { kind: 'pay' }) => {
-      const input = { code: cards[card]?.code ?? '', orderId: 'o1', purpose, amount: usd(text(cents)) };
-      const paid = held
-        ? await world.call('capture', { holdId: (await world.call('hold', input)).holdId })
-        : await world.call('redeem', input);
-      if (!firstPayments.has(card)) firstPayments.set(card, paid.redemptionId);
-    };
-    /** False when a leg names a payment that nobody can know yet. */
-    const refund = async ({ refundId, legs }: Arrival & { kind: 'refund' }): Promise<boolean> => {
-      if (legs.some((leg) => leg.byRedemption && !firstPayments.has(leg.card))) return false;
-      const target = ({ card, byRedemption }: Leg) =>
-        byRedemption ? { redemptionId: firstPayments.get(card) ?? '' } : { cardId: cards[card]?.id ?? '' };
-      const named = legs.map((leg) => ({ ...target(leg), amount: usd(text(leg.cents)) }));
-      await world.refunded('o1', refundId, ...named);
-      return true;
-    };
-
-    for (const arrival of arrivals) {
-      if (arrival.kind === 'cancel') await world.cancelled('o1');
-      else if (arrival.kind === 'refund') {
-        if (!(await refund(arrival))) waiting.push(arrival);
-      } else {
-        await pay(arrival).catch((error: { code: string }) =>
-          expect(error.code).to.equal('gift_cards.order_cancelled'),
-        );
-        for (const late of waiting.splice(0)) if (!(await refund(late))) waiting.push(late);
-      }
-    }
-    await world.verify();
-    const balances = await Promise.all(cards.map(async ({ id }) => Number(await world.balance(id)) * 100));
-    const legs = await world.call('listParkedRefunds', { orderId: 'o1' });
-    const parked = legs.reduce((sum, leg) => sum + Number(leg.parked.amount) * 100, 0);
-    const refunds = world.events('refunded').reduce((sum, { payload }) => sum + Number(payload.amount) * 100, 0);
-    return { balances: balances.map(Math.round), parked: Math.round(parked), refunded: Math.round(refunds) };
+    return arrive(
+      {
+        call: world.call.bind(world),
+        receive: world.receive.bind(world),
+        refundsOf: async (cardId) =>
+          world.events('refunded').flatMap(({ payload }) => (payload.cardId === cardId ? [payload] : [])),
+        verify: () => world.verify(),
+      },
+      arrivals,
+    );
   }
-
-  function permutations<T>(items: readonly T[]): readonly (readonly T[])[] {
-    if (items.length < 2) return [items];
-    return items.flatMap((item, at) => permutations(items.toSpliced(at, 1)).map((rest) => [item, ...rest]));
-  }
-
-  const PAYMENTS: readonly Arrival[] = [
-    { kind: 'pay', card: 0, purpose: 'payment', cents: 3000, held: false },
-    { kind: 'pay', card: 0, purpose: 'shipping', cents: 1000, held: true },
-  ];
-  const REFUNDS: readonly Arrival[] = [
-    { kind: 'refund', refundId: 'r1', legs: [{ card: 0, cents: 1500, byRedemption: false }] },
-    {
-      kind: 'refund',
-      refundId: 'r2',
-      legs: [
-        { card: 0, cents: 2000, byRedemption: false },
-        { card: 1, cents: 700, byRedemption: false },
-      ],
-    },
-  ];
 
   it('of two payments and two refunds ends in the same balances and totals', async () => {
     const all = permutations([...PAYMENTS, ...REFUNDS]);
     expect(all).to.have.length(24);
     for (const arrivals of all) {
-      expect(await arrive(arrivals)).to.deep.equal({ balances: [9500, 10_000], parked: 700, refunded: 3500 });
+      expect(await arriveInMemory(arrivals)).to.deep.equal(END);
     }
   });
 
   it('with a refund that is delivered twice ends in the same balances and totals', async () => {
     for (const arrivals of permutations([...PAYMENTS, ...REFUNDS, ...REFUNDS.slice(0, 1)])) {
-      expect(await arrive(arrivals)).to.deep.equal({ balances: [9500, 10_000], parked: 700, refunded: 3500 });
+      expect(await arriveInMemory(arrivals)).to.deep.equal(END);
     }
   });
 
   it('with a cancellation among them leaves nothing paid', async () => {
     for (const arrivals of permutations([...PAYMENTS, ...REFUNDS, { kind: 'cancel' } as const])) {
-      expect((await arrive(arrivals)).balances).to.deep.equal([10_000, 10_000]);
+      expect((await arriveInMemory(arrivals)).balances).to.deep.equal([10_000, 10_000]);
     }
   });
 
@@ -353,7 +292,7 @@ describe('every order of arrival', () => {
         });
         const refunded = [0, 1].map((card) => Math.min(of(card).paid, of(card).asked));
         const total = refunded.reduce((a, b) => a + b, 0);
-        expect(await arrive(arrivals)).to.deep.equal({
+        expect(await arriveInMemory(arrivals)).to.deep.equal({
           balances: [0, 1].map((card) => 10_000 - of(card).paid + (refunded[card] ?? 0)),
           parked: sum(legs) - total,
           refunded: total,
@@ -367,7 +306,7 @@ describe('every order of arrival', () => {
     await fc.assert(
       fc.asyncProperty(shuffled, async ({ arrivals, cancelAt }) => {
         const cancelled = arrivals.toSpliced(cancelAt, 0, { kind: 'cancel' });
-        expect((await arrive(cancelled)).balances).to.deep.equal([10_000, 10_000]);
+        expect((await arriveInMemory(cancelled)).balances).to.deep.equal([10_000, 10_000]);
       }),
       { numRuns: 150 },
     );

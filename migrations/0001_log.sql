@@ -74,6 +74,7 @@ CREATE TABLE portolan.consumed (
 CREATE INDEX consumed_age ON portolan.consumed USING brin (created_at);
 CREATE TABLE portolan.dead_events (
   consumer   text        NOT NULL,
+  tenant     text        NOT NULL,
   event_id   uuid        NOT NULL,
   position   bigint      NOT NULL,
   error_code text        NOT NULL,

@@ -48,9 +48,9 @@ describe('An exclusive consumer in PostgreSQL', () => {
     expect(before).to.be.below(6);
     const second = database.log.exclusive(consumer);
     await closing([second], () =>
-      until('it is dead', async () => (await database.log.deadEvents(10, name)).length === 1),
+      until('it is dead', async () => (await database.log.deadEvents(tenant, 10, name)).length === 1),
     );
-    const [dead] = await database.log.deadEvents(10, name);
+    const [dead] = await database.log.deadEvents(tenant, 10, name);
     expect(dead?.attempts).to.equal(6);
     // A try that the closing cut off is not counted.
     expect(tries).to.be.within(6, 7);
@@ -69,8 +69,10 @@ describe('An exclusive consumer in PostgreSQL', () => {
       await database.appendWithin?.(unit, [eventOf(effects)]);
     };
     const reader = log.exclusive({ name, filter: { tenant }, handle, maxAttempts: 2 });
-    await closing([reader], () => until('it is dead', async () => (await log.deadEvents(10, name)).length === 1));
-    expect((await log.deadEvents(10, name))[0]).to.include({ eventId: event.eventId, attempts: 2 });
+    await closing([reader], () =>
+      until('it is dead', async () => (await log.deadEvents(tenant, 10, name)).length === 1),
+    );
+    expect((await log.deadEvents(tenant, 10, name))[0]).to.include({ eventId: event.eventId, attempts: 2 });
     expect(String(reasons[0])).to.match(/longer than 150 ms/);
     expect(await readAll(log, effects)).to.deep.equal([]);
   });
@@ -84,9 +86,12 @@ describe('An exclusive consumer in PostgreSQL', () => {
     };
     const reader = database.log.exclusive({ name, filter: { tenant }, handle, maxAttempts: 3 });
     await closing([reader], () =>
-      until('it is dead', async () => (await database.log.deadEvents(10, name)).length === 1),
+      until('it is dead', async () => (await database.log.deadEvents(tenant, 10, name)).length === 1),
     );
-    expect((await database.log.deadEvents(10, name))[0]).to.include({ eventId: given[0]?.eventId, attempts: 3 });
+    expect((await database.log.deadEvents(tenant, 10, name))[0]).to.include({
+      eventId: given[0]?.eventId,
+      attempts: 3,
+    });
   });
 
   it('counts a handler whose effect the commit refuses', async () => {
@@ -100,9 +105,9 @@ describe('An exclusive consumer in PostgreSQL', () => {
     };
     const reader = database.log.exclusive({ name, filter: { tenant }, handle, maxAttempts: 3 });
     await closing([reader], () =>
-      until('two are dead', async () => (await database.log.deadEvents(10, name)).length === 2),
+      until('two are dead', async () => (await database.log.deadEvents(tenant, 10, name)).length === 2),
     );
-    const dead = await database.log.deadEvents(10, name);
+    const dead = await database.log.deadEvents(tenant, 10, name);
     expect(idsOf(dead)).to.deep.equal(idsOf(given.slice(1)));
     expect(dead.map(({ attempts }) => attempts)).to.deep.equal([3, 3]);
   });

@@ -41,15 +41,15 @@ export const eventHandlers = ({ log, seals, ownTypes }: EventPorts): Handlers<ty
     return { data: verificationView(await seals.verify(principal.tenant, anchor)) };
   },
 
-  async listDead({ consumer, limit }) {
-    const dead = await log.deadEvents(limit, consumer);
+  async listDead({ consumer, limit }, { principal }) {
+    const dead = await log.deadEvents(principal.tenant, limit, consumer);
     return {
       data: dead.map((each) => ({ ...each, position: `${each.position}`, diedAt: each.diedAt.toISOString() })),
     };
   },
 
-  async redrive({ consumer, eventId }) {
-    if (!(await log.redrive(consumer, eventId))) {
+  async redrive({ consumer, eventId }, { principal }) {
+    if (!(await log.redrive(principal.tenant, consumer, eventId))) {
       throw new DeadEventNotFound('This consumer has no such dead event.', { consumer, eventId });
     }
     return { data: { redriving: true } };

@@ -30,8 +30,8 @@ export function jobHandlers(queue: JobQueue): Handlers<typeof jobs> {
       await queue.redrive(jobId);
       return { data: { queued: true } };
     },
-    async statistics() {
-      const statistics = await queue.statistics();
+    async statistics(_input, { principal }) {
+      const statistics = await queue.statistics(principal.tenant);
       return { data: statistics.map((each) => ({ ...each, counts: { ...each.counts } })) };
     },
   };

@@ -111,13 +111,13 @@ export interface EventLog {
   live(handler: (events: readonly LoggedEvent[]) => void, options?: { after?: bigint; filter?: EventFilter }): Running;
   /** Runs once per cluster, from the beginning, by lease; effect and checkpoint share a commit. */
   exclusive(consumer: ExclusiveConsumer): Running;
-  /** The oldest dead letters that have not been handled since, of one consumer or of all; at most `limit`. */
-  deadEvents(limit: number, consumer?: string): Promise<readonly DeadEvent[]>;
+  /** A tenant's oldest dead letters that have not been handled since, of one consumer or of all; at most `limit`. */
+  deadEvents(tenant: string, limit: number, consumer?: string): Promise<readonly DeadEvent[]>;
   /**
-   * Asks the consumer to handle a dead event once more, soon and out of order; if that fails it stays dead. False
-   * when there is no such dead letter.
+   * Asks the consumer to handle a tenant's dead event once more, soon and out of order; if that fails it stays dead.
+   * False when the tenant has no such dead letter.
    */
-  redrive(consumer: string, eventId: string): Promise<boolean>;
+  redrive(tenant: string, consumer: string, eventId: string): Promise<boolean>;
 }
 
 /** One link of the chain of seals over a tenant's events. */

@@ -227,8 +227,8 @@ export interface JobQueue {
   cancel(id: string): Promise<'cancelled' | 'cancelling' | 'finished'>;
   /** Queues a dead job again with all its attempts and its last checkpoint; throws `JobNotFound`, `JobNotDead`. */
   redrive(id: string): Promise<void>;
-  /** One entry for each type of which there is a job, in order of the types. */
-  statistics(): Promise<readonly JobStatistics[]>;
+  /** Of one tenant, or of all: one entry for each type of which there is a job, in order of the types. */
+  statistics(tenant?: string): Promise<readonly JobStatistics[]>;
   /** Forgets jobs that have been final for this long, dead ones only if asked to; answers with their number. */
   purge(options: { readonly olderThanMs: number; readonly states?: readonly JobState[] }): Promise<number>;
   /**

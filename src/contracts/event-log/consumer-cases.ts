@@ -87,7 +87,7 @@ export const consumerCases: readonly EventLogCase[] = [
       const reader = log.exclusive({ name, filter: { tenant }, handle, maxAttempts: 3 });
       await closing([reader], () => until('the last event is handled', () => done.at(-1) === 4));
       assert.equal(tries, 3);
-      const dead = await log.deadEvents(10, name);
+      const dead = await log.deadEvents(tenant, 10, name);
       assert.deepEqual(
         dead.map(({ consumer, eventId, errorCode, attempts, redriving }) => [
           ...[consumer, eventId, errorCode, attempts, redriving],
@@ -98,9 +98,9 @@ export const consumerCases: readonly EventLogCase[] = [
         ],
       );
       for (const { diedAt } of dead) assert.ok(Math.abs(diedAt.getTime() - before) < 60_000);
-      assert.deepEqual(await log.deadEvents(1, name), dead.slice(0, 1));
-      assert.deepEqual(await log.deadEvents(10, unique('nobody')), []);
-      assert.ok((await log.deadEvents(10_000)).some(({ consumer }) => consumer === name));
+      assert.deepEqual(await log.deadEvents(tenant, 1, name), dead.slice(0, 1));
+      assert.deepEqual(await log.deadEvents(tenant, 10, unique('nobody')), []);
+      assert.deepEqual(await log.deadEvents(tenant, 10_000), dead);
     },
   },
   {
@@ -116,19 +116,45 @@ export const consumerCases: readonly EventLogCase[] = [
       };
       const reader = log.exclusive({ name, filter: { tenant }, handle });
       await closing([reader], async () => {
-        await until('it is dead', async () => (await log.deadEvents(10, name)).length === 1);
-        assert.equal(await log.redrive(name, event.eventId), true);
+        await until('it is dead', async () => (await log.deadEvents(tenant, 10, name)).length === 1);
+        assert.equal(await log.redrive(tenant, name, event.eventId), true);
         await until('it has failed again', async () => {
-          const [dead] = await log.deadEvents(10, name);
+          const [dead] = await log.deadEvents(tenant, 10, name);
           return dead?.attempts === 2 && !dead.redriving;
         });
         broken = false;
-        assert.equal(await log.redrive(name, event.eventId), true);
-        await until('it is handled', async () => (await log.deadEvents(10, name)).length === 0);
+        assert.equal(await log.redrive(tenant, name, event.eventId), true);
+        await until('it is handled', async () => (await log.deadEvents(tenant, 10, name)).length === 0);
         assert.equal(tries, 3);
-        assert.equal(await log.redrive(name, event.eventId), false);
-        assert.equal(await log.redrive(name, 'no id'), false);
-        assert.equal(await log.redrive(unique('nobody'), event.eventId), false);
+        assert.equal(await log.redrive(tenant, name, event.eventId), false);
+        assert.equal(await log.redrive(tenant, name, 'no id'), false);
+        assert.equal(await log.redrive(tenant, unique('nobody'), event.eventId), false);
+      });
+    },
+  },
+  {
+    title: 'shows no tenant the dead events of another, and lets none try them again',
+    async run({ log, append }) {
+      const [mine, other, name] = [unique('mine'), unique('other'), unique('c')];
+      const [my, their] = [eventOf(mine), eventOf(other)];
+      await append([my, their]);
+      const tried: string[] = [];
+      const handle = async ({ tenant, eventId }: LoggedEvent): Promise<void> => {
+        if (tenant !== mine && tenant !== other) return;
+        tried.push(eventId);
+        throw new InvalidInput('Failing on purpose in a test');
+      };
+      const reader = log.exclusive({ name, filter: { types: [my.type] }, handle });
+      await closing([reader], async () => {
+        await until('both are dead', async () => {
+          const lists = await Promise.all([mine, other].map((tenant) => log.deadEvents(tenant, 10, name)));
+          return lists.every(({ length }) => length === 1);
+        });
+        assert.deepEqual(idsOf(await log.deadEvents(mine, 10)), [my.eventId]);
+        assert.equal(await log.redrive(mine, name, their.eventId), false);
+        assert.equal(await log.redrive(mine, name, my.eventId), true);
+        await until('it has been tried again', () => tried.length >= 3);
+        assert.deepEqual(tried, [my.eventId, their.eventId, my.eventId]);
       });
     },
   },

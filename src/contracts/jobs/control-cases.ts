@@ -128,6 +128,23 @@ export const controlCases: readonly JobQueueCase[] = [
       }),
   },
   {
+    title: 'counts the jobs of one tenant where one is named, and of all where none is',
+    run: (site) =>
+      withQueues([site.open()], async (queue) => {
+        const type = uniqueType('tenants');
+        const [mine, other] = [`${type}-mine`, `${type}-other`];
+        await queue.enqueue([
+          jobOf(type, { tenant: mine }),
+          jobOf(type, { tenant: other }),
+          jobOf(type, { tenant: other }),
+        ]);
+        const queued = async (tenant?: string) =>
+          (await queue.statistics(tenant)).filter((entry) => entry.type === type).map(({ counts }) => counts.queued);
+        assert.deepEqual(await Promise.all([queued(mine), queued(other), queued()]), [[1], [2], [3]]);
+        assert.deepEqual(await queue.statistics(`${type}-nobody`), []);
+      }),
+  },
+  {
     title: 'forgets final jobs when asked to, dead ones only by name, and waiting ones never',
     run: (site) =>
       withQueues([site.open()], async (queue) => {

@@ -78,7 +78,7 @@ export interface JobStore {
   cancel(id: string): Promise<{ readonly state: JobState; readonly changed: boolean } | undefined>;
   /** The type of the job that was dead, else undefined. */
   redrive(id: string): Promise<string | undefined>;
-  statistics(): Promise<readonly JobStatistics[]>;
+  statistics(tenant?: string): Promise<readonly JobStatistics[]>;
   purge(olderThanMs: number, states: readonly JobState[]): Promise<number>;
 
   /** Takes up to `limit` queued jobs in their order, no more of each type than its slot has room for. */

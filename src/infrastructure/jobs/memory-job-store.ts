@@ -64,10 +64,12 @@ export class MemoryJobStore implements JobStore {
     return job.type;
   }
 
-  async statistics(): Promise<readonly JobStatistics[]> {
+  async statistics(tenant?: string): Promise<readonly JobStatistics[]> {
     const now = this.#table.clock();
     const byType = new Map<string, { type: string; counts: Record<JobState, number>; oldestWaitingMs: number }>();
-    for (const { type, state, runAtMs, createdAtMs } of this.#table.jobs.values()) {
+    for (const job of this.#table.jobs.values()) {
+      if (tenant !== undefined && job.tenant !== tenant) continue;
+      const { type, state, runAtMs, createdAtMs } = job;
       const counts = { scheduled: 0, queued: 0, running: 0, completed: 0, cancelled: 0, dead: 0 };
       const entry = byType.get(type) ?? { type, counts, oldestWaitingMs: 0 };
       byType.set(type, entry);

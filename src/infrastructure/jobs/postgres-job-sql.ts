@@ -66,6 +66,7 @@ export const statisticsSql = `
   SELECT type, state, count(*)::float8 AS jobs,
     extract(epoch FROM statement_timestamp() - min(greatest(run_at, created_at)))::float8 * 1000 AS oldest_ms
   FROM jobs.job
+  WHERE $1::text IS NULL OR tenant = $1
   GROUP BY type, state
   ORDER BY type COLLATE "C"`;
 

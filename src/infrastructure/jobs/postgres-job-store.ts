@@ -9,6 +9,7 @@ import { PostgresJobDepths } from './postgres-job-depths.ts';
 import { jobOfRow } from './postgres-job-row.ts';
 import type { JobRow } from './postgres-job-row.ts';
 import { PostgresJobSignals } from './postgres-job-signals.ts';
+import { checkOut } from '../postgres/pools.ts';
 import * as sql from './postgres-job-sql.ts';
 
 /** Rows that one statement of the housekeeping changes. */
@@ -69,9 +70,9 @@ export class PostgresJobStore implements JobStore {
     return rows[0]?.type;
   }
 
-  async statistics(): Promise<readonly JobStatistics[]> {
+  async statistics(tenant?: string): Promise<readonly JobStatistics[]> {
     type Row = { type: string; state: JobState; jobs: number; oldest_ms: number };
-    const { rows } = await this.#query<Row>(sql.statisticsSql, []);
+    const { rows } = await this.#query<Row>(sql.statisticsSql, [tenant ?? null]);
     return [...Map.groupBy(rows, ({ type }) => type)].map(([type, states]) => {
       const counts = { scheduled: 0, queued: 0, running: 0, completed: 0, cancelled: 0, dead: 0 };
       for (const { state, jobs } of states) counts[state] = jobs;
@@ -151,7 +152,7 @@ export class PostgresJobStore implements JobStore {
   }
 
   async tick(name: string, tick: Date, job: PreparedJob): Promise<boolean> {
-    const client = await this.#pool.connect();
+    const client = await checkOut(this.#pool);
     let broken = false;
     try {
       await client.query('BEGIN');

@@ -87,8 +87,8 @@ export class StoreQueue implements JobQueue {
     throw new JobNotDead('Only a dead job can be re-driven');
   }
 
-  statistics(): Promise<readonly JobStatistics[]> {
-    return this.#store.statistics();
+  statistics(tenant?: string): Promise<readonly JobStatistics[]> {
+    return this.#store.statistics(tenant);
   }
 
   async purge(options: { readonly olderThanMs: number; readonly states?: readonly JobState[] }): Promise<number> {

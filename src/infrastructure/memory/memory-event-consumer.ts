@@ -13,7 +13,7 @@ const PAGE = 100;
 /** What a log remembers of a consumer, whoever acts as it. */
 export interface MemoryConsumerState {
   position: bigint;
-  readonly dead: Map<string, DeadEvent>;
+  readonly dead: Map<string, { readonly tenant: string; readonly letter: DeadEvent }>;
   /** Resolves when the last one who asked for the part has stopped acting. */
   turn: Promise<void>;
 }
@@ -89,7 +89,7 @@ export class MemoryEventConsumer implements Running {
   }
 
   async #redriveDead(): Promise<void> {
-    for (const letter of this.#state.dead.values()) {
+    for (const { letter } of this.#state.dead.values()) {
       if (!letter.redriving) continue;
       const [event] = this.#host.page(letter.position - 1n, 1).events;
       const error = event && (await this.#try(event));
@@ -109,11 +109,9 @@ export class MemoryEventConsumer implements Running {
     }
   }
 
-  #bury({ eventId, position }: LoggedEvent, error: unknown, attempts: number): void {
+  #bury({ tenant, eventId, position }: LoggedEvent, error: unknown, attempts: number): void {
     const { name: consumer } = this.#consumer;
-    this.#state.dead.set(eventId, {
-      ...{ consumer, eventId, position, errorCode: errorCodeOf(error), attempts },
-      ...{ diedAt: new Date(), redriving: false },
-    });
+    const letter = { consumer, eventId, position, errorCode: errorCodeOf(error), attempts };
+    this.#state.dead.set(eventId, { tenant, letter: { ...letter, diedAt: new Date(), redriving: false } });
   }
 }

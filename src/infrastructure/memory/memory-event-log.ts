@@ -134,20 +134,22 @@ export class MemoryEventLog implements EventLog, Running {
     return reader;
   }
 
-  async deadEvents(limit: number, consumer?: string): Promise<readonly DeadEvent[]> {
+  async deadEvents(tenant: string, limit: number, consumer?: string): Promise<readonly DeadEvent[]> {
     requireLimit(limit);
     return [...this.#consumers]
       .filter(([name]) => consumer === undefined || name === consumer)
       .flatMap(([, { dead }]) => [...dead.values()])
+      .filter((dead) => dead.tenant === tenant)
+      .map(({ letter }) => letter)
       .sort((a, b) => a.diedAt.getTime() - b.diedAt.getTime())
       .slice(0, limit);
   }
 
-  async redrive(consumer: string, eventId: string): Promise<boolean> {
+  async redrive(tenant: string, consumer: string, eventId: string): Promise<boolean> {
     const dead = this.#consumers.get(consumer)?.dead;
-    const letter = dead?.get(eventId);
-    if (dead === undefined || letter === undefined) return false;
-    dead.set(eventId, { ...letter, redriving: true });
+    const known = dead?.get(eventId);
+    if (dead === undefined || known?.tenant !== tenant) return false;
+    dead.set(eventId, { tenant, letter: { ...known.letter, redriving: true } });
     for (const listener of this.#listeners) listener();
     return true;
   }

@@ -123,14 +123,14 @@ export class ConsumerStore {
     const { rowCount } = await this.#pool.query(
       `WITH passed AS (
          UPDATE portolan.consumers
-            SET position = $4, attempts = 0, lease_until = clock_timestamp() + $7 * interval '1 millisecond'
+            SET position = $4, attempts = 0, lease_until = clock_timestamp() + $8 * interval '1 millisecond'
           WHERE name = $1 AND fence = $2 RETURNING name)
-       INSERT INTO portolan.dead_events (consumer, event_id, position, error_code, attempts)
-       SELECT name, $3, $4, $5, $6 FROM passed
+       INSERT INTO portolan.dead_events (consumer, event_id, position, error_code, attempts, tenant)
+       SELECT name, $3, $4, $5, $6, $7 FROM passed
        ON CONFLICT (consumer, event_id) DO UPDATE
           SET error_code = excluded.error_code, attempts = dead_events.attempts + excluded.attempts,
               created_at = clock_timestamp(), redrive_requested_at = NULL, redriven_at = NULL`,
-      [this.#name, lease.fence, event.eventId, event.position, errorCode, attempts, this.#leaseMs],
+      [this.#name, lease.fence, event.eventId, event.position, errorCode, attempts, event.tenant, this.#leaseMs],
     );
     if (rowCount !== 1) throw new LeaseLost(this.#name);
   }

@@ -118,13 +118,13 @@ export class PostgresEventLog implements EventLog, Running {
     return this.#adopt(new EventConsumer(host, consumer));
   }
 
-  deadEvents(limit: number, consumer?: string): Promise<readonly DeadEvent[]> {
+  deadEvents(tenant: string, limit: number, consumer?: string): Promise<readonly DeadEvent[]> {
     requireLimit(limit);
-    return listDeadEvents(this.#pool, limit, consumer);
+    return listDeadEvents(this.#pool, tenant, limit, consumer);
   }
 
-  redrive(consumer: string, eventId: string): Promise<boolean> {
-    return requestRedrive(this.#pool, consumer, eventId);
+  redrive(tenant: string, consumer: string, eventId: string): Promise<boolean> {
+    return requestRedrive(this.#pool, tenant, consumer, eventId);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,15 @@
 /** `portolan/gift-cards`: the context, and what an adapter of one's own is made of. */
 export * from '../application/gift-cards/index.ts';
+export type {
+  CardFilter,
+  Finding,
+  Liability,
+  Page,
+  Paged,
+  Reconciliation,
+} from '../application/gift-cards/gift-card-reader.ts';
 export type { GiftCardSnapshot, Moment } from '../domain/gift-cards/card-state.ts';
-export { DEFAULT_CODE_FORMAT, type CodeFormat } from '../domain/gift-cards/code.ts';
+export { DEFAULT_CODE_FORMAT, UnsupportedCodeFormat, type CodeFormat } from '../domain/gift-cards/code.ts';
 export * from '../domain/gift-cards/errors.ts';
 export type {
   CodeKeys,

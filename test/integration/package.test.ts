@@ -87,6 +87,12 @@ describe('the packed package', function () {
     });
   }
 
+  it('loads the parser of cron, and nothing that keeps or serves, with portolan/jobs', async () => {
+    const { packages } = await loadedBy('portolan/jobs');
+    expect(packages).to.include('cron-parser');
+    expect(packages.filter((name) => ['pg', 'express', 'inversify'].includes(name))).to.deep.equal([]);
+  });
+
   it('loads pg, and nothing that serves, with portolan/postgres', async () => {
     const { packages } = await loadedBy('portolan/postgres');
     expect(packages).to.include('pg');

@@ -1,8 +1,8 @@
 import { events } from '../application/events/contract.ts';
+import { ownEventTypes } from '../application/events/event-types.ts';
 import { eventHandlers } from '../application/events/index.ts';
 import { jobHandlers, jobs } from '../application/jobs/index.ts';
 import { privacy, privacyHandlers } from '../application/privacy/index.ts';
-import type { ContextContract } from '../application/shared/contract.ts';
 import type { CompiledOperation } from '../application/shared/pipeline.ts';
 import { API_TOKENS, bindAccess } from './access-module.ts';
 import { contextModule } from './context-module.ts';
@@ -11,12 +11,6 @@ import { bindFrame } from './frame-module.ts';
 import { bindGiftCards, GIFT_CARDS } from './gift-cards-module.ts';
 import { Wiring } from './token.ts';
 import * as tokens from './tokens.ts';
-
-/** Types that no foreign event may have. */
-export const OWN_EVENT_TYPES: ReadonlySet<string> = new Set([
-  'job.requested',
-  ...APPLICATION_CONTRACTS.flatMap((contract: ContextContract) => Object.keys(contract.events)),
-]);
 
 /** Wires the application; what is given from outside is bound by the caller before anything is asked for. */
 export function createWiring(): Wiring {
@@ -32,7 +26,7 @@ export function createWiring(): Wiring {
       const business = [giftCardsModule, apiTokensModule];
       return [
         ...business,
-        contextModule(events, eventHandlers({ log, seals, ownTypes: OWN_EVENT_TYPES })),
+        contextModule(events, eventHandlers({ log, seals, ownTypes: ownEventTypes(APPLICATION_CONTRACTS) })),
         contextModule(jobs, jobHandlers(queue)),
         contextModule(privacy, privacyHandlers(business.flatMap(({ erasers }) => erasers))),
       ];

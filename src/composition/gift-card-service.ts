@@ -63,7 +63,13 @@ export interface GiftCardService {
   client(principal?: Principal): InProcessClient<readonly [typeof giftCards]>;
 }
 
-const PROGRAM: Principal = { id: 'system:program', kind: 'system', tenant: 'default', permissions: new Set(['*']) };
+/** A part of the program itself: may do everything. */
+export const PROGRAM: Principal = {
+  id: 'system:program',
+  kind: 'system',
+  tenant: 'default',
+  permissions: new Set(['*']),
+};
 
 /** Gift cards on adapters of the caller's choice. Throws `TypeError` for unusable peppers. */
 export function giftCardService(
@@ -95,7 +101,8 @@ export function giftCardService(
   };
 }
 
-function readPeppers(given: GiftCardServiceOptions['peppers']): readonly Pepper[] {
+/** Peppers as they are given in either form. Throws `TypeError` for unusable text. */
+export function readPeppers(given: GiftCardServiceOptions['peppers']): readonly Pepper[] {
   if (typeof given !== 'string') return given;
   const { success, data, error } = schemas.peppers.safeParse(given);
   if (!success) throw new TypeError(`The peppers ${error.issues[0]?.message ?? 'cannot be used'}.`);

@@ -1,11 +1,18 @@
 import type { Pool } from 'pg';
+import { events } from '../application/events/contract.ts';
+import { ownEventTypes } from '../application/events/event-types.ts';
+import { eventHandlers } from '../application/events/index.ts';
 import {
   GIFT_CARD_ERRORS,
   GIFT_CARD_SCHEDULES,
   giftCardConsumers,
   giftCardJobs,
+  giftCards,
 } from '../application/gift-cards/index.ts';
+import type { Principal } from '../application/shared/call.ts';
+import { inProcessClient, type InProcessClient } from '../application/shared/client.ts';
 import type { JobWorkerEvent } from '../application/shared/job-queue.ts';
+import { compile } from '../application/shared/pipeline.ts';
 import { postgresJobQueue } from '../infrastructure/jobs/postgres-job-queue.ts';
 import { PostgresEventLog } from '../infrastructure/postgres/event-log.ts';
 import { PostgresEventSeals } from '../infrastructure/postgres/event-seals.ts';
@@ -16,9 +23,16 @@ import { PostgresGiftCards } from '../infrastructure/postgres/postgres-gift-card
 import { PostgresOrderMarks } from '../infrastructure/postgres/postgres-order-marks.ts';
 import { PostgresRecipientEraser } from '../infrastructure/postgres/postgres-recipient-eraser.ts';
 import { uuidv7 } from '../infrastructure/system/uuid.ts';
-import { giftCardService, type GiftCardService, type GiftCardServiceOptions } from './gift-card-service.ts';
+import {
+  giftCardService,
+  PROGRAM,
+  readPeppers,
+  type GiftCardService,
+  type GiftCardServiceOptions,
+} from './gift-card-service.ts';
 import { jobStarter } from './job-starter.ts';
 import { PURGE_SCHEDULE, purgeJob } from './purge-job.ts';
+import { receiptHash } from './receipt-hash.ts';
 import { Resources } from './resources.ts';
 
 export interface PostgresGiftCardsOptions extends GiftCardServiceOptions {
@@ -37,7 +51,16 @@ export interface PostgresGiftCardsOptions extends GiftCardServiceOptions {
   readonly receiptRetentionHours?: number;
 }
 
+/** What such a program speaks: gift cards, and the log that they are told of orders by. */
+const CONTRACTS = [giftCards, events] as const;
+
 export interface PostgresGiftCardService extends GiftCardService {
+  /**
+   * Calls as somebody, like that of every gift card service. Its `Event` takes in events of other systems and shows what
+   * became of them: what `Event.ingest` accepts of `order.refunded` and `order.cancelled` reaches the cards once somebody
+   * is at work. It commits by itself and joins no transaction; each event counts once by source and id.
+   */
+  client(principal?: Principal): InProcessClient<typeof CONTRACTS>;
   /**
    * Starts what runs by itself: mails with codes, large batches, expiries, events of orders, seals, purging. To be
    * called once, in one process at least; of several, each does a part.
@@ -71,8 +94,16 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   resources.own('jobs', queue, () => queue.close({ deadlineMs: STOP_MS }));
   const hooks = { reached: log.reached.bind(log), ...options.hooks };
   const service = giftCardService(adapters, { jobs: queue, ...options, hooks });
+  const seals = new PostgresEventSeals({ pool, log, onError: onFault });
+  const eventOperations = compile(events, eventHandlers({ log, seals, ownTypes: ownEventTypes(CONTRACTS) }), {
+    ...hooks,
+    hash: receiptHash(readPeppers(options.peppers)),
+  });
+  const operations = new Map([...service.operations, ...eventOperations]);
   return {
     ...service,
+    operations,
+    client: (principal = PROGRAM) => inProcessClient(CONTRACTS, operations, { principal, newId: uuidv7 }),
     async work() {
       const jobs = [...giftCardJobs(service.ports), purgeJob(pool, queue, receiptRetentionHours)];
       queue.work(jobs, { onEvent: reportDead(onFault) });
@@ -81,8 +112,8 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
         const running = log.exclusive(consumer);
         resources.own(consumer.name, running, () => running.close());
       }
-      const seals = new PostgresEventSeals({ pool, log, onError: onFault }).run();
-      resources.own('seals', seals, () => seals.close());
+      const sealing = seals.run();
+      resources.own('seals', sealing, () => sealing.close());
     },
     async close() {
       for (const { error } of await resources.close()) onFault(error);

@@ -142,4 +142,38 @@ describe("gift cards on a caller's own pool", () => {
     expect(fault.message).to.equal(`The job ${id} (gift-cards.deliver-code) is dead.`);
     expect(fault.cause).to.be.instanceOf(PermanentJobFailure);
   });
+
+  it('takes in events of orders, each once, and refunds the card', async () => {
+    const { GiftCard, Event } = own.giftCards.client();
+    const { id, code = '' } = await GiftCard.create({ amount: usd('50.00'), purchaserId: 'anna' });
+    await GiftCard.redeem({ code, orderId: 'order-1', amount: usd('30.00') });
+    const data = { orderId: 'order-1', refundId: 'refund-1', legs: [{ cardId: id, amount: usd('12.00') }] };
+    const refunded = { specversion: '1.0', id: 'event-1', source: '/shop', type: 'order.refunded', data } as const;
+    expect(await Event.ingest({ events: [refunded] })).to.deep.equal({ accepted: [true] });
+    expect(await Event.ingest({ events: [refunded] }, { idempotencyKey: 'again' })).to.deep.equal({
+      accepted: [false],
+    });
+    const balance = async () => (await GiftCard.getCard({ cardId: id })).currentBalance.amount;
+    while ((await balance()) === '20.00') await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await balance()).to.equal('32.00');
+    expect(await Event.listDead({})).to.deep.equal([]);
+    const events = await Event.list({ types: ['order.refunded', 'gift_card.refunded'] });
+    expect(events.events.map(({ type, actor }) => [type, actor])).to.deep.equal([
+      ['order.refunded', 'system:program'],
+      ['gift_card.refunded', 'system:gift-cards'],
+    ]);
+  });
+
+  it('takes in no event that gift cards publish themselves, and none from who may not bring any', async () => {
+    const codeOf = (work: Promise<unknown>) =>
+      work.then(
+        () => 'accepted',
+        ({ code }: { code: string }) => code,
+      );
+    const created = { specversion: '1.0', id: '1', source: '/shop', type: 'gift_card.created', data: {} } as const;
+    expect(await codeOf(own.giftCards.client().Event.ingest({ events: [created] }))).to.equal('events.reserved_type');
+    const shop = { id: 'user:1', kind: 'user', tenant: 'default', permissions: new Set(['gift-cards:*']) } as const;
+    const { Event } = own.giftCards.client(shop);
+    expect(await codeOf(Event.ingest({ events: [created] }))).to.equal('request.permission_denied');
+  });
 });

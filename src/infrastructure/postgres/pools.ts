@@ -18,6 +18,12 @@ const options = (settings: Readonly<Record<string, string>>): string =>
 /** A statement of a command that is not answered for so long never will be: its connection is given up. */
 const UNANSWERED_MS = 15_000;
 
+/** How long a connection may take to come about, in milliseconds: a server that takes it and says nothing is down. */
+export const CONNECT_MS = 5_000;
+
+/** How long the server works on a statement of the other pools, in milliseconds, where its caller sets no limit. */
+const STATEMENT_MS = 30_000;
+
 export interface PoolOptions {
   readonly connectionString: string;
   readonly max: number;
@@ -38,15 +44,22 @@ export function createCommandPool({ connectionString, max, onError }: PoolOption
   );
 }
 
-/** Connections for everything else. */
-export function createPool({ connectionString, max, onError }: PoolOptions): pg.Pool {
-  return watched(new pg.Pool({ ...connection(connectionString, max), options: options({}) }), onError);
+/**
+ * Connections for everything else. The server ends a statement that takes longer than `statementMs` (30,000 if left
+ * out), so that what nobody waits for any more gives its connection back; a transaction may set another limit.
+ */
+export function createPool(
+  { connectionString, max, onError }: PoolOptions,
+  statementMs: number = STATEMENT_MS,
+): pg.Pool {
+  const settings = options({ statement_timeout: String(statementMs) });
+  return watched(new pg.Pool({ ...connection(connectionString, max), options: settings }), onError);
 }
 
 const connection = (connectionString: string, max: number): pg.PoolConfig => ({
   connectionString,
   max,
-  connectionTimeoutMillis: 5_000,
+  connectionTimeoutMillis: CONNECT_MS,
   keepAlive: true,
   application_name: 'portolan',
 });

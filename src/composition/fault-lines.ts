@@ -50,11 +50,17 @@ const REFUSALS = /^(?:28|3D000|53|57P0)/;
 /** The system calls by which a connection is made. */
 const CONNECTING: ReadonlySet<string> = new Set(['connect', 'getaddrinfo']);
 
+/** What a client of `pg` says at its `connectionTimeoutMillis`; the error has no code. */
+const CONNECTION_TIMED_OUT = 'timeout expired';
+
 /** Says in a line that the database cannot be reached or refuses the connection; undefined for any other error. */
 export function databaseFault(error: unknown): string | undefined {
   if (error instanceof AggregateError) return databaseFault(error.errors[0]);
   if (isSystemError(error)) {
     return CONNECTING.has(error.syscall) ? `The database cannot be reached: ${error.message}` : undefined;
+  }
+  if (error instanceof Error && error.message === CONNECTION_TIMED_OUT) {
+    return 'The database cannot be reached: it takes connections and does not answer.';
   }
   const refused = error instanceof Error && 'code' in error && REFUSALS.test(String(error.code));
   return refused ? `The database refuses the connection: ${error.message}` : undefined;

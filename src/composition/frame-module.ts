@@ -1,11 +1,12 @@
+import type { Pool } from 'pg';
 import { createRateLimits } from '../infrastructure/rate-limit/rate-limits.ts';
 import { SlidingWindows } from '../infrastructure/rate-limit/sliding-windows.ts';
 import { postgresJobQueue } from '../infrastructure/jobs/postgres-job-queue.ts';
 import { PostgresEventLog } from '../infrastructure/postgres/event-log.ts';
 import { PostgresEventSeals } from '../infrastructure/postgres/event-seals.ts';
-import type { GroupCommitOptions } from '../infrastructure/postgres/group-commit.ts';
+import type { GroupCommitOptions } from '../infrastructure/postgres/group-commit-options.ts';
 import { LogWakeup } from '../infrastructure/postgres/log-wakeup.ts';
-import { createCommandPool, createPool } from '../infrastructure/postgres/pools.ts';
+import { createCommandPool, createPool, type PoolOptions } from '../infrastructure/postgres/pools.ts';
 import { createPostgresRateCounters } from '../infrastructure/postgres/postgres-rate-counters.ts';
 import { createSealer } from '../infrastructure/system/sealer.ts';
 import { uuidv7 } from '../infrastructure/system/uuid.ts';
@@ -70,13 +71,15 @@ export function bindFrame(wiring: Wiring): void {
 
 function bindStorage(wiring: Wiring): void {
   const { CONFIG, DATABASE, LOGGER, RESOURCES } = tokens;
-  const pool = (kind: 'commands' | 'queries' | 'jobs', create: typeof createPool) =>
+  const pool = (kind: 'commands' | 'queries' | 'jobs', create: (options: PoolOptions, statementMs: number) => Pool) =>
     [
       [CONFIG, DATABASE, LOGGER, RESOURCES],
       (...[config, database, logger, resources]: Parameters<PoolFactory>) => {
         const onError = (error: Error): void => logger.warn('a database connection broke', { error, pool: kind });
         const max = shareOut(config.databasePoolMax)[kind];
-        const made = create({ connectionString: database.applicationUrl, max, onError });
+        // A report may take as long as its request.
+        const statementMs = Math.max(30_000, config.requestTimeoutMs);
+        const made = create({ connectionString: database.applicationUrl, max, onError }, statementMs);
         return resources.own(`${kind} pool`, made, () => made.end());
       },
     ] as const;

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { z } from 'zod';
+import { CONNECT_MS } from './pools.ts';
 
 /** A backup can't be made or restored; the message says in one line why. */
 export class BackupError extends Error {
@@ -78,6 +79,7 @@ export async function tablesInOrder(client: pg.Client): Promise<readonly Table[]
 export async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: url,
+    connectionTimeoutMillis: CONNECT_MS,
     application_name: 'portolan backup',
     options:
       '-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c client_encoding=UTF8 -c extra_float_digits=1',

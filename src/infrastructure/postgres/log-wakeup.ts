@@ -4,6 +4,7 @@ import pg from 'pg';
 import type { Client, ClientConfig } from 'pg';
 import type { Running } from '../../application/shared/event-log.ts';
 import { backoffMs, pause } from '../system/pause.ts';
+import { CONNECT_MS } from './pools.ts';
 
 const CHANNEL = 'portolan_log';
 
@@ -77,7 +78,12 @@ export class LogWakeup implements Running {
   async #stayConnected(connection: ClientConfig): Promise<void> {
     let failures = 0;
     while (!this.#closing.signal.aborted) {
-      const client = new pg.Client({ ...connection, keepAlive: true, application_name: 'portolan log' });
+      const client = new pg.Client({
+        ...connection,
+        connectionTimeoutMillis: CONNECT_MS,
+        keepAlive: true,
+        application_name: 'portolan log',
+      });
       const lost = new AbortController();
       client.on('error', (error) => this.#options.onError(error));
       client.on('end', () => lost.abort());

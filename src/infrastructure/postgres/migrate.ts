@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { ClientBase, ClientConfig } from 'pg';
 import { ensurePartitions } from './event-partitions.ts';
+import { CONNECT_MS } from './pools.ts';
 import { sqlState } from './statement.ts';
 
 /** The role that the migrations grant rights to; a role that logs in may be a member of it, or be it. */
@@ -40,7 +41,8 @@ export async function migrate(
   directory: string = fileURLToPath(new URL('../../../migrations', import.meta.url)),
 ): Promise<string[]> {
   const migrations = await readMigrations(directory);
-  const client = new pg.Client(owner);
+  const connection = typeof owner === 'string' ? { connectionString: owner } : owner;
+  const client = new pg.Client({ connectionTimeoutMillis: CONNECT_MS, ...connection });
   // Without a listener a lost connection would end the process; the statement under way reports it as well.
   client.on('error', () => undefined);
   await client.connect();

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { CONNECT_MS } from './pools.ts';
 
 /**
  * From each id to the next one by the index on `pepper_id`: a step for each pepper, however many cards there are. The
@@ -15,7 +16,7 @@ export const PEPPERS_ON_CARDS = `
 
 /** The ids of all peppers under which codes of cards in this database were made; takes milliseconds. */
 export async function peppersOnCards(ownerUrl: string): Promise<readonly string[]> {
-  const client = new pg.Client({ connectionString: ownerUrl });
+  const client = new pg.Client({ connectionString: ownerUrl, connectionTimeoutMillis: CONNECT_MS });
   // The query reports a lost connection as well.
   client.on('error', () => undefined);
   await client.connect();

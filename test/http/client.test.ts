@@ -235,6 +235,20 @@ describe('a client of a remote server', () => {
     silent.close();
   });
 
+  it('ends a call at the deadline, or when the caller aborts it, also while it waits for a token', async () => {
+    const never = () => new Promise<string>(() => undefined);
+    const waiting = clientOf('http://127.0.0.1:1', { token: never, deadlineMs: 20 });
+    expect(await failure(waiting.Parcel.send({ note: 'x' }))).to.be.instanceOf(DeadlineExceeded);
+    expect(await failure(collect(waiting.Parcel.list({ count: 1 })))).to.be.instanceOf(DeadlineExceeded);
+    const reason = new Error('changed my mind');
+    const patient = clientOf('http://127.0.0.1:1', { token: never });
+    const call = patient.Parcel.send({ note: 'x' }, { signal: AbortSignal.abort(reason) });
+    expect(await failure(call)).to.equal(reason);
+    const caller = new AbortController();
+    setTimeout(() => caller.abort(reason), 10);
+    expect(await failure(patient.Parcel.send({ note: 'x' }, { signal: caller.signal }))).to.equal(reason);
+  });
+
   it('takes an answer that is none of the contract for what it is', async () => {
     const api = await startDemoApi();
     const bug = await failure(clientOf(api.url).call('Parcel.fail', { kind: 'bug' }, { correlationId: 'c-7' }));

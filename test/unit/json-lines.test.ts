@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { ServiceUnavailable } from '../../src/application/shared/errors.ts';
 import { jsonLines } from '../../src/interfaces/http/json-lines.ts';
+import { RemoteFailure } from '../../src/interfaces/http/remote-failure.ts';
 
 async function read(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<unknown[]> {
   const items: unknown[] = [];
@@ -28,6 +30,14 @@ describe('JSON lines', () => {
   it('that end in the middle of a line are not taken for complete', async () => {
     expect(await failure(read([Buffer.from('1\n{"a"')]))).to.be.instanceOf(ServiceUnavailable);
     expect(await failure(read([Buffer.from('1\n'), Buffer.from([0xc3])]))).to.be.instanceOf(ServiceUnavailable);
+  });
+
+  it('that are no JSON are a failure of the server, which does not quote them', async () => {
+    for (const line of ['GIFT-0000-0000', '{"code":"GIFT-0000-0000"', '', '{"code":GIFT}']) {
+      const error = await failure(read([Buffer.from(`1\n${line}\n2\n`)]));
+      expect(error).to.be.instanceOf(RemoteFailure).with.property('status', 200);
+      expect(inspect(error), line).not.to.include('GIFT');
+    }
   });
 
   it('yield what came before the connection broke, then say so with the cause', async () => {

@@ -76,6 +76,21 @@ export async function repeat<T>(
   }
 }
 
+/** What `work` comes to; throws the signal's reason as soon as that aborts, whatever becomes of the work. */
+export async function unlessAborted<T>(signal: AbortSignal, work: T | Promise<T>): Promise<T> {
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+  });
+  signal.addEventListener('abort', onAbort);
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([aborted, work]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

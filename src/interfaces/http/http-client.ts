@@ -2,7 +2,7 @@ import { clientOf, needsKey, type Answer, type CallOptions, type Client } from '
 import type { ContextContract, OperationDefinition } from '../../application/shared/contract.ts';
 import { ServiceUnavailable, UnknownOperation } from '../../application/shared/errors.ts';
 import { spell } from '../../application/shared/spelling.ts';
-import { CallTime, repeat, type Outcome, type RetryPolicy } from './client-retry.ts';
+import { CallTime, repeat, unlessAborted, type Outcome, type RetryPolicy } from './client-retry.ts';
 import { jsonLines } from './json-lines.ts';
 import { errorOf, field, RemoteFailure } from './remote-failure.ts';
 
@@ -27,7 +27,7 @@ export interface FetchAnswer {
 export interface HttpClientOptions {
   /** `https://cards.example.com`, without the path of an operation. */
   readonly baseUrl: string;
-  /** A bearer token, or where to get a fresh one for each attempt. */
+  /** A bearer token, or where to get a fresh one for each attempt; that counts towards `deadlineMs`. */
   readonly token?: string | (() => string | Promise<string>);
   readonly fetch?: Fetch;
   /** Time for one call with all its attempts; for a stream, until it begins; default 10,000. */
@@ -118,7 +118,7 @@ function preparation(
   add('x-correlation-id', callOptions.correlationId);
   add('traceparent', callOptions.traceParent);
   return async (signal) => {
-    const current = typeof token === 'function' ? await token() : token;
+    const current = typeof token === 'function' ? await unlessAborted(signal, token()) : token;
     add('authorization', current === undefined ? undefined : `Bearer ${current}`);
     return { method: 'POST', headers: { ...headers }, body, signal, redirect: 'error' };
   };

@@ -11,7 +11,7 @@ const callOf = (tenant: string): Call => ({
 
 describe('Job.statistics', () => {
   it('counts the jobs of the caller’s tenant alone', async () => {
-    const queue = memoryJobQueue({ onFault: () => undefined });
+    const queue = memoryJobQueue();
     try {
       await queue.enqueue({ id: randomUUID(), type: 'mail.send', tenant: 'acme', payload: {} });
       const { statistics } = jobHandlers(queue);

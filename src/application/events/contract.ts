@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DeadEventNotFound, ReservedEventType } from '../../domain/events/errors.ts';
+import { DeadEventNotFound, ReservedEventType, UnknownEventType } from '../../domain/events/errors.ts';
 import { command, context, query } from '../shared/contract.ts';
 import { PositionUnavailable } from '../shared/errors.ts';
 import { foreignId, instant, text, textLike, uuid } from '../shared/schemas.ts';
@@ -25,7 +25,10 @@ const cloudEvent = z.object({
   dataschema: text(500)
     .meta({ examples: ['https://shop.example.com/schemas/order-cancelled'] })
     .optional(),
-  data: jsonObject.meta({ examples: [{ orderId: 'order_1001' }] }),
+  data: jsonObject.meta({
+    description: 'Kept are the fields that are known of the type; others are dropped',
+    examples: [{ orderId: 'order_1001' }],
+  }),
 });
 
 const consumer = text(100).meta({ examples: ['gift-cards.orders'] });
@@ -53,7 +56,7 @@ export const events = context({
       summary: 'Take in events of other systems, each once by source and id',
       input: z.strictObject({ events: z.array(cloudEvent).min(1).max(100) }),
       output: z.object({ accepted: z.array(z.boolean()).describe('false: was there already') }),
-      errors: [ReservedEventType],
+      errors: [ReservedEventType, UnknownEventType],
       idempotency: 'none',
     }),
     list: query({
@@ -81,14 +84,27 @@ export const events = context({
     }),
     verify: query({
       summary: 'Prove the log against its seals, or name the first entry that was tampered with',
-      input: z.strictObject({
-        anchorSeal: z.int().min(1).optional().describe('Number of a seal that was noted elsewhere'),
-        anchorHash: z
-          .string()
-          .regex(/^[0-9a-f]{64}$/)
-          .meta({ examples: ['0'.repeat(64)] })
-          .optional(),
-      }),
+      input: z
+        .strictObject({
+          anchorSeal: z
+            .int()
+            .min(1)
+            .optional()
+            .describe('Number of a seal that was noted elsewhere; together with anchorHash'),
+          anchorHash: z
+            .string()
+            .regex(/^[0-9a-f]{64}$/)
+            .meta({ examples: ['0'.repeat(64)] })
+            .optional(),
+        })
+        .refine(({ anchorSeal, anchorHash }) => anchorSeal !== undefined || anchorHash === undefined, {
+          path: ['anchorSeal'],
+          message: 'is required with anchorHash',
+        })
+        .refine(({ anchorSeal, anchorHash }) => anchorHash !== undefined || anchorSeal === undefined, {
+          path: ['anchorHash'],
+          message: 'is required with anchorSeal',
+        }),
       output: z.object({
         intact: z.boolean(),
         seals: z.int().optional(),

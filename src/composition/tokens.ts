@@ -7,7 +7,7 @@ import type { CompiledOperation, PipelineHooks } from '../application/shared/pip
 import type { Sealer } from '../application/shared/sealer.ts';
 import type { Tracer } from '../application/shared/tracing.ts';
 import type { PostgresJobQueue } from '../infrastructure/jobs/postgres-job-queue.ts';
-import type { GroupCommitOptions } from '../infrastructure/postgres/group-commit.ts';
+import type { GroupCommitOptions } from '../infrastructure/postgres/group-commit-options.ts';
 import type { LogWakeup } from '../infrastructure/postgres/log-wakeup.ts';
 import type { RateLimits } from '../infrastructure/rate-limit/rate-limits.ts';
 import type { SlidingWindows } from '../infrastructure/rate-limit/sliding-windows.ts';

@@ -212,6 +212,32 @@ describe('group commit on PostgreSQL', function () {
       expect(performance.now() - startedAt).to.be.within(deadlineMs - 50, deadlineMs + 2_000);
     });
 
+    it("of a caller's pool, ends the command and not the process", async () => {
+      const pool = new pg.Pool({ connectionString: site.applicationUrl, max: 2 });
+      pool.on('error', () => undefined);
+      const repository = new PostgresGiftCards(GIFT_CARD_ERRORS, { pool, newId: uuidv7 });
+      const scenario = new Scenario({ ...site, repository });
+      const owner = new pg.Client({ connectionString: site.ownerUrl });
+      await owner.connect();
+      try {
+        const cardId = await scenario.issue();
+        // Somebody holds the card, so that the command is under way when its connection ends.
+        await owner.query('BEGIN');
+        await owner.query('SELECT FROM gift_cards.cards WHERE id = $1 FOR UPDATE', [cardId]);
+        const command = reload(scenario, cardId, newReceipt());
+        await delay(150);
+        await owner.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE usename = '${new URL(site.applicationUrl).username}' AND datname = current_database() AND state <> 'idle'`);
+        await delay(150);
+        await owner.query('ROLLBACK');
+        expect((await command).answer).to.equal('10001');
+      } finally {
+        await owner.end();
+        await repository.close();
+        await pool.end();
+      }
+    });
+
     it('without a word, gives up the connection and repeats on another', async () => {
       const pool = new pg.Pool({ connectionString: proxy.url, pipeline: true, query_timeout: 500, max: 2 });
       pool.on('error', () => undefined);
@@ -260,6 +286,30 @@ describe('group commit on PostgreSQL', function () {
         expect((await reload(scenario, a, receipt)).replayed).to.equal(end === 'COMMIT');
         await scenario.reconciles();
       }
+    });
+
+    it('decides each on its own card when he sends several at once', async () => {
+      const instance = site.open();
+      const scenario = scenarioOf(site, instance);
+      const cardIds = await issueMany(scenario, 5);
+      await Promise.all(cardIds.map((cardId) => scenario.hold(cardId, `order of ${cardId}`, 4_000n)));
+      const client = await site.stranger();
+      const joined = new Scenario({ ...site, repository: instance.repository.within(client) });
+      const context = { tenant: scenario.tenant };
+      const voidIt = (cardId: string): Promise<unknown> =>
+        joined.change(
+          cardId,
+          (card, moment) => card.void({ adminId: 'staff', reason: 'lost', account: 'void' }, moment),
+          {},
+          context,
+        );
+      await Promise.all(cardIds.map(voidIt));
+      await client.query('COMMIT');
+      for (const cardId of cardIds) {
+        const journal = await scenario.journal(cardId);
+        expect(journal.map(({ type }) => type)).to.deep.equal(['creation', 'hold', 'release', 'void']);
+      }
+      await scenario.reconciles();
     });
 
     it('refuses without harm to the transaction, and keeps the refusal when that commits', async () => {

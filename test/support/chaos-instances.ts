@@ -5,7 +5,7 @@ import type { GiftCardSite } from '../../src/contracts/gift-cards/gift-card-site
 import { accept, momentOf, present, Scenario, usd } from '../../src/contracts/gift-cards/scenario.ts';
 import type { GiftCardRepository } from '../../src/domain/gift-cards/gift-card-repository.ts';
 import type { CommandContext, Committed } from '../../src/domain/shared/decision.ts';
-import type { GroupCommitOptions } from '../../src/infrastructure/postgres/group-commit.ts';
+import type { GroupCommitOptions } from '../../src/infrastructure/postgres/group-commit-options.ts';
 import { createCommandPool } from '../../src/infrastructure/postgres/pools.ts';
 import { PostgresGiftCards } from '../../src/infrastructure/postgres/postgres-gift-cards.ts';
 import { uuidv7 } from '../../src/infrastructure/system/uuid.ts';

@@ -64,7 +64,8 @@ const amount: fc.Arbitrary<AmountChoice> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'of another currency' as const }) },
 );
 /** How long something lasts, in units of the history's clock. */
-const lasts = fc.integer({ min: 1, max: 12 });
+export const MAX_UNITS = 12;
+const lasts = fc.integer({ min: 1, max: MAX_UNITS });
 const lastsOrNever = fc.option(lasts, { nil: null, freq: 3 });
 const order = fc.nat(2);
 const purpose = fc.nat(2);

@@ -5,7 +5,9 @@ import { withoutCodes } from './acknowledge-batch.ts';
 import { accept } from './answers.ts';
 import type { GiftCardPorts } from './ports.ts';
 
-type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'marks' | 'policy' | 'ids'>;
+interface Ports extends Pick<GiftCardPorts, 'cards' | 'marks' | 'policy' | 'ids'> {
+  readonly reader: Pick<GiftCardPorts['reader'], 'due' | 'batchesToDestroy'>;
+}
 
 /** What one sweep did; the failures are of single cards and batches, which the next sweep tries again. */
 export interface Sweep {
@@ -32,12 +34,12 @@ export function bookExpiries(ports: Ports): (context: Omit<CommandContext, 'tena
   const { reader } = ports;
   return async (context) => {
     const cards = await sweep(
-      () => reader.due(PAGE),
+      (limit) => reader.due(limit),
       ({ tenant, cardId }) => bookCard(ports, { ...context, tenant }, cardId),
       context.signal,
     );
     const batches = await sweep(
-      () => reader.batchesToDestroy(PAGE),
+      (limit) => reader.batchesToDestroy(limit),
       ({ tenant, batchId }) => destroyCodes(ports, { ...context, tenant }, batchId),
       context.signal,
     );
@@ -52,25 +54,33 @@ export function bookExpiries(ports: Ports): (context: Omit<CommandContext, 'tena
   };
 }
 
-/** Works off what `find` finds, until it finds no full page or a page on which nothing could be done. */
-async function sweep<Due>(
-  find: () => Promise<readonly Due[]>,
+/**
+ * Works off what `find` finds, page by page, until a page brings nothing new. What has failed is passed over in the
+ * pages that follow, which are longer by so much.
+ */
+async function sweep<Due extends object>(
+  find: (limit: number) => Promise<readonly Due[]>,
   settle: (due: Due) => Promise<Outcome>,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly outcomes: readonly Outcome[]; readonly failures: readonly unknown[] }> {
   const outcomes: Outcome[] = [];
-  const failures: unknown[] = [];
+  const failures = new Map<string, unknown>();
   for (;;) {
-    const page = await find();
+    const limit = PAGE + failures.size;
+    const found = await find(limit);
+    const page = found.filter((due) => !failures.has(JSON.stringify(due)));
     const before = outcomes.length;
     for (let from = 0; from < page.length; from += TOGETHER) {
       signal?.throwIfAborted();
-      for (const result of await Promise.allSettled(page.slice(from, from + TOGETHER).map(settle))) {
-        if (result.status === 'rejected') failures.push(result.reason);
+      const some = page.slice(from, from + TOGETHER);
+      for (const [at, result] of (await Promise.allSettled(some.map(settle))).entries()) {
+        if (result.status === 'rejected') failures.set(JSON.stringify(some[at]), result.reason);
         else if (result.value !== 'nothing') outcomes.push(result.value);
       }
     }
-    if (page.length < PAGE || outcomes.length === before) return { outcomes, failures };
+    // A short page may be all that there is, or name some card twice: it says nothing of what comes behind it.
+    const isNew = outcomes.length > before || failures.size > limit - PAGE;
+    if (!isNew) return { outcomes, failures: [...failures.values()] };
   }
 }
 

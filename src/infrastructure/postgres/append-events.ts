@@ -39,7 +39,7 @@ export const LAST_POSITION = '(SELECT max(position) FROM events)';
 
 /**
  * The part of a statement that takes the appenders' lock and inserts events in the order given. The rows of the
- * streams must be locked already.
+ * streams must be locked already, or be new in the same statement: nobody else knows those.
  */
 export function writeEvents(events: readonly EventRow[]): Write {
   return {

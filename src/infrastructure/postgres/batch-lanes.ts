@@ -1,3 +1,4 @@
+import type { Queued } from './batch-queue.ts';
 import type { Held } from './batch-store.ts';
 
 /** The commands that wait for one row. */
@@ -71,4 +72,11 @@ export class BatchLanes<Command> {
     this.#idle.push(lane);
     return lane;
   }
+}
+
+/** Takes the next commands of a lane, at most `max` and all of one tenant. */
+export function takeFrom<Command extends Queued>({ commands }: Lane<Command>, max: number): Command[] {
+  const tenant = commands[0]?.context.tenant;
+  const other = commands.findIndex(({ context }) => context.tenant !== tenant);
+  return commands.splice(0, Math.min(other < 0 ? commands.length : other, max));
 }

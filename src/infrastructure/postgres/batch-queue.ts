@@ -14,7 +14,7 @@ export interface Batch<Command> {
 
 /** Commands in order, of which those that share a row are never taken into two batches at once. */
 export class BatchQueue<Command extends Queued> {
-  readonly #commands: Command[] = [];
+  #commands: Command[] = [];
   /** How many commands of batches under way have each name. */
   readonly #inFlight = new Map<string, number>();
 
@@ -28,7 +28,12 @@ export class BatchQueue<Command extends Queued> {
 
   /** Puts commands back to the front. */
   putBack(commands: readonly Command[]): void {
-    this.#commands.unshift(...commands);
+    this.#commands = [...commands, ...this.#commands];
+  }
+
+  /** Removes those of which `isOver` says so. */
+  expire(isOver: (command: Command) => boolean): void {
+    this.#commands = this.#commands.filter((command) => !isOver(command));
   }
 
   /**
@@ -52,7 +57,7 @@ export class BatchQueue<Command extends Queued> {
         for (const name of names) reserved.add(name);
       }
     }
-    this.#commands.splice(0, this.#commands.length, ...left);
+    this.#commands = left;
     const names = taken.flatMap((command) => command.names);
     for (const name of names) this.#count(name, 1);
     return { commands: taken, end: () => names.forEach((name) => this.#count(name, -1)) };

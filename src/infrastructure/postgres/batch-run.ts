@@ -73,6 +73,7 @@ export async function runBatch<Keys, Book, Changes>(
     .slice(frame.begin.length)
     .map(({ rows }) => rows);
   const read = answers.pop()?.[0] as unknown as CommandLog;
+  if (!(read.now instanceof Date)) throw new TypeError('The driver was told to read a timestamptz as something else.');
   if (read.isolation !== 'read committed') throw new WrongIsolation(read.isolation);
   const { book, busy } = store.open(tenant, keys, { now: read.now, locks: answers, read });
   const gathered: Gathered<Changes> = { changes: [], events: [], receipts: [] };

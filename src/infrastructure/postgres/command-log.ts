@@ -36,7 +36,7 @@ export interface CommandLog {
   readonly isolation: string;
 }
 
-/** Reads the clock and the receipts; sent after the locks are held, so that both are as late as the rows. */
+/** Reads the clock and the receipts; carried out after the locks are held, so that both are as late as the rows. */
 export function readCommandLog(contexts: readonly CommandContext[]): Part {
   return {
     name: 'command-log',
@@ -64,7 +64,7 @@ function revive(stored: { code: string; message: string; details: ErrorDetails }
   return new type(stored.message, stored.details);
 }
 
-/** The row that keeps a decision's outcome for repeats; `positioned` when events were written with it. */
+/** The row that keeps a decision's outcome for repeats. */
 export interface ReceiptRow {
   readonly context: CommandContext;
   readonly outcome: StoredOutcome;

@@ -4,6 +4,7 @@ import type { EventLog, ForeignEvent } from '../../application/shared/event-log.
 import { appendEvents } from './append-events.ts';
 import type { EventRow } from './append-events.ts';
 import { inTransaction } from './log-transaction.ts';
+import { queryOf } from './statement.ts';
 
 const LIMITS = { statementMs: 30_000, idleMs: 30_000 };
 
@@ -91,8 +92,7 @@ function foreignRow(event: ForeignEvent, streamVersion: number, eventId: string,
 }
 
 async function append(client: ClientBase, rows: readonly EventRow[]): Promise<bigint> {
-  const { values, ...statement } = appendEvents(rows);
-  const result = await client.query<{ position: string }>({ ...statement, values: [...values] });
+  const result = await client.query<{ position: string }>(queryOf(appendEvents(rows)));
   const [last] = result.rows;
   if (last === undefined) throw new Error('The log gave no position.');
   return BigInt(last.position);

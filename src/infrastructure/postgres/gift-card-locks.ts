@@ -152,7 +152,9 @@ function lockCards(tenant: string, keys: readonly GiftCardKeys[], wait: boolean)
   const records = redemptionIds.length + holdIds.length + orderIds.length > 0;
   return {
     name: `gift-cards-lock-cards${records ? '-of-records' : ''}${wait ? '-waiting' : ''}`,
-    // Whatever named them, cards are locked in order of id. A code that nobody has locks a decoy: the same work.
+    // Whatever named them, cards are locked in order of id. A code that nobody has locks a decoy: the same work. Decoys
+    // are shared, so that one which somebody holds is not waited for, as a card would be. OFFSET keeps the planner from
+    // reading all cards into a hash table.
     text: `WITH wanted AS MATERIALIZED (
         SELECT id::text AS via, id FROM unnest($2::uuid[]) AS id
         UNION ALL SELECT code.keys, coalesce(card.id, code.decoy)
@@ -164,7 +166,7 @@ function lockCards(tenant: string, keys: readonly GiftCardKeys[], wait: boolean)
         SELECT * FROM gift_cards.cards WHERE id = ANY(ARRAY(SELECT id FROM wanted)) AND (${ofTenant()} OR tenant = '')
         ORDER BY id FOR UPDATE ${wait ? '' : 'SKIP LOCKED'})
       SELECT via, wanted.id, c.id IS NOT NULL OR EXISTS (
-        SELECT FROM gift_cards.cards WHERE cards.id = wanted.id AND ${ofTenant('cards.')}), ${CARD_COLUMNS}
+        SELECT FROM gift_cards.cards WHERE cards.id = wanted.id AND ${ofTenant('cards.')} OFFSET 0), ${CARD_COLUMNS}
       FROM wanted LEFT JOIN c ON c.id = wanted.id
       WHERE (SELECT set_config('${LOCKED_CARDS}', coalesce(array_agg(id)::text, ''), true) FROM c) IS NOT NULL`,
     values: [tenant, cardIds, codes, codes.map(decoyOf), ...(records ? [redemptionIds, holdIds, orderIds] : [])],

@@ -13,13 +13,15 @@ export class GiftCardNames {
   readonly #cardIds = new RecentMap<string, string>(REMEMBERED);
 
   of(tenant: string, keys: GiftCardKeys): readonly string[] {
-    const { cardIds = [], codes = [], redemptionIds = [], holdIds = [], orderIds = [], batchIds = [] } = keys;
+    const { cardIds = [], codes = [], redemptionIds = [], holdIds = [], orderIds = [] } = keys;
+    const { batchIds = [], deliveryIds = [] } = keys;
     const ways = [...codes.map(viaCode), ...redemptionIds, ...holdIds];
     return [
       ...cardIds.map(cardName),
       ...ways.map((via) => cardName(this.#cardIds.get(via) ?? via)),
       ...orderIds.map((id) => orderName(tenant, id)),
       ...batchIds.map((id) => `batch:${id}`),
+      ...deliveryIds.map((id) => `delivery:${id}`),
     ];
   }
 

@@ -3,8 +3,8 @@ import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Batch, Delivery, Hold, OrderMark, Redemption, RefundLeg } from '../../domain/gift-cards/records.ts';
 
 /*
- * Rows travel as JSON objects: one value for a whole set, in both directions. PostgreSQL writes bigint as a JSON number,
- * which JavaScript would round, so that every amount is sent as text.
+ * Rows but those of cards are read as JSON objects, one value for a whole set. PostgreSQL writes bigint as a JSON number,
+ * which JavaScript would round, so that every amount is read as text.
  */
 
 type Text = string;
@@ -56,12 +56,10 @@ export const CARD_COLUMNS = `c.id, c.tenant, c.code_index, c.pepper_id, c.prefix
   c.kept_amount, c.frozen_at, c.voided_at, c.voided_by, c.void_reason, c.created_at, c.updated_at, c.version,
   c.entry_count`;
 
-const HOLD = `json_build_object('id', id, 'card_id', card_id, 'order_id', order_id, 'purpose', purpose,
+/** A row of `gift_cards.holds` as a JSON object. */
+export const HOLD_JSON = `json_build_object('id', id, 'card_id', card_id, 'order_id', order_id, 'purpose', purpose,
   'currency', currency, 'amount', amount::text, 'status', status, 'balance_after', balance_after::text,
   'expires_at', expires_at, 'created_at', created_at, 'ended_at', ended_at)`;
-
-/** A row of `gift_cards.holds` as a JSON object. */
-export const HOLD_JSON = HOLD;
 
 /** A row of `gift_cards.redemptions` as a JSON object. */
 export const REDEMPTION_JSON = `json_build_object('id', id, 'card_id', card_id, 'order_id', order_id,

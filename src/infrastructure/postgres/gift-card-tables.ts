@@ -18,7 +18,7 @@ interface TableWriteOptions<Row> {
   readonly text: (rows: string, names: string) => string;
   /** What tells rows apart: of several states of one the last is stored. Left out where none comes twice. */
   readonly key?: (row: Row) => string;
-  /** Said when fewer rows were written than given. Left out where that is no fault. */
+  /** Said when fewer rows were written than given; the first column is a UUID then. Left out where that is no fault. */
   readonly otherwise?: string;
 }
 

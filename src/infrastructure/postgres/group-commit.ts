@@ -1,35 +1,17 @@
-import type { ClientBase, Pool } from 'pg';
+import type { ClientBase } from 'pg';
 import { CommandInProgress, ResourceBusy, ServiceUnavailable } from '../../application/shared/errors.ts';
 import type { CommandContext, Committed, Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
 import { runBatch, type BatchResult } from './batch-run.ts';
 import { pause } from '../system/pause.ts';
 import { abandon, isLockTimeout, isOutage, isPassing, OutcomeUnknown, overdue } from './batch-failure.ts';
-import { BatchLanes, type Lane } from './batch-lanes.ts';
+import { BatchLanes, takeFrom } from './batch-lanes.ts';
 import { tellInTurns, type Pending, type Tell } from './batch-pending.ts';
 import { BatchQueue } from './batch-queue.ts';
 import type { BatchStore, Held } from './batch-store.ts';
-import { sendOn, sequential, type Statement } from './statement.ts';
-
-export interface GroupCommitOptions {
-  /** As many connections as batches and lanes together, best in pipeline mode: others take more round trips. */
-  readonly pool: Pool;
-  readonly newId: () => string;
-  /** Told of each commit that wrote events, so that readers wake up. */
-  readonly committed?: (position: bigint) => void;
-  /** Told of each batch, for metrics. */
-  readonly observe?: (batch: { readonly size: number; readonly durationMs: number }) => void;
-  /** Commands in one transaction; 1 is the plain path. Default 256. */
-  readonly maxBatchSize?: number;
-  /** Transactions at a time on the common path. Default 2: one is judged while the other is stored. */
-  readonly maxBatches?: number;
-  /** Transactions at a time that wait for rows held by others. Default 8. */
-  readonly maxLanes?: number;
-  /** Commands that may be under way or wait at a time; more are turned away at once. Default 10,000. */
-  readonly maxQueued?: number;
-  /** How long a command may take altogether, waiting and retries included. Default 10 s. */
-  readonly deadlineMs?: number;
-}
+import type { GroupCommitOptions } from './group-commit-options.ts';
+import { checkOut, UNANSWERED_MS } from './pools.ts';
+import { inTurn, sendOn, sequential, type Statement } from './statement.ts';
 
 const COMMIT: Statement = { text: 'COMMIT', values: [] };
 const NO_WAIT: Statement = { text: 'SELECT 1', values: [] };
@@ -37,6 +19,7 @@ const NO_WAIT: Statement = { text: 'SELECT 1', values: [] };
 /** How long to wait for a lock, in milliseconds: for a row while other lanes wait or don't, and for anything else. */
 const PATIENCE_MS = { lane: 250, busyLane: 25, other: 1_000 } as const;
 const OUTAGE_PAUSE_MS = 50;
+const DEADLINES_EVERY_MS = 250;
 /** Fewer commands than this are not shared out among batches. */
 const WORTH_SHARING = 64;
 const MAX_FAILURES_ALONE = 5;
@@ -58,6 +41,7 @@ export class GroupCommit<Keys, Book, Changes> {
   #batches = 0;
   #activeLanes = 0;
   #pumping = false;
+  #watching = false;
   #closed = false;
   readonly #idle: (() => void)[] = [];
 
@@ -114,7 +98,9 @@ export class GroupCommit<Keys, Book, Changes> {
   ): Promise<Committed<Answer>> {
     const frame = { begin: [], commit: [], wait: true, ending: () => undefined };
     const command = { context, keys, decide };
-    const { results } = await runBatch(sequential(client), this.#store, [command], this.#options.newId, frame);
+    const { results } = await inTurn(client, () =>
+      runBatch(sequential(client), this.#store, [command], this.#options.newId, frame),
+    );
     const [result] = results;
     if (result !== undefined && 'committed' in result) return result.committed as Committed<Answer>;
     throw result !== undefined && 'error' in result ? result.error : new ResourceBusy('The rows are held by others.');
@@ -138,11 +124,12 @@ export class GroupCommit<Keys, Book, Changes> {
 
   #pump(): void {
     this.#lanes.expire((command) => this.#expire(command));
+    this.#watchDeadlines();
     while (this.#batches < this.#options.maxBatches && this.#queue.length > 0) {
       const batch = this.#queue.take(this.#batchSize(), (command) => this.#leaves(command));
       if (batch.commands.length === 0) break;
       this.#batches += 1;
-      void this.#run(batch.commands, undefined).then((tells) => {
+      void this.#runOrReject(batch.commands, undefined).then((tells) => {
         this.#batches -= 1;
         batch.end();
         this.#pumpAndTell(tells);
@@ -152,12 +139,23 @@ export class GroupCommit<Keys, Book, Changes> {
       const lane = this.#lanes.enter();
       if (lane === undefined) break;
       this.#activeLanes += 1;
-      void this.#run(this.#takeFrom(lane), lane.held).then((tells) => {
+      void this.#runOrReject(takeFrom(lane, this.#options.maxBatchSize), lane.held).then((tells) => {
         this.#activeLanes -= 1;
         this.#lanes.leave(lane);
         this.#pumpAndTell(tells);
       });
     }
+  }
+
+  /** Ends the wait of commands whose time is over even while no batch ends. */
+  #watchDeadlines(): void {
+    if (this.#watching || this.#pending === 0) return;
+    this.#watching = true;
+    setTimeout(() => {
+      this.#watching = false;
+      this.#queue.expire((command) => this.#expire(command));
+      this.#pump();
+    }, DEADLINES_EVERY_MS).unref();
   }
 
   /** Callers go on after the next batch is sent: the database works while they do. */
@@ -182,17 +180,14 @@ export class GroupCommit<Keys, Book, Changes> {
     return held !== undefined;
   }
 
-  /** The next commands of a lane, of one tenant. */
-  #takeFrom({ commands }: Lane<Pending<Keys, Book, Changes>>): Pending<Keys, Book, Changes>[] {
-    const tenant = commands[0]?.context.tenant;
-    const other = commands.findIndex(({ context }) => context.tenant !== tenant);
-    const count = other < 0 ? commands.length : other;
-    return commands.splice(0, Math.min(count, this.#options.maxBatchSize));
-  }
-
   #wait(held: Held, command: Pending<Keys, Book, Changes>): void {
     command.hindrance = 'held';
     this.#lanes.add(held, command);
+  }
+
+  /** Whatever goes wrong in here, no caller waits for ever and no slot is lost. */
+  #runOrReject(batch: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined): Promise<readonly Tell[]> {
+    return this.#run(batch, lane).catch((error: unknown) => batch.map((command) => () => command.reject(error)));
   }
 
   /** Runs a batch until each of its commands waits in a lane, has been put back, or only needs to be told its end. */
@@ -212,11 +207,18 @@ export class GroupCommit<Keys, Book, Changes> {
   }
 
   async #attempt(live: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined) {
-    const client = await this.#options.pool.connect();
+    const { pool } = this.#options;
+    const client = await checkOut(pool);
     let ending = false;
     try {
       const frame = { begin: this.#beginning(lane), commit: [COMMIT], wait: false, ending: () => (ending = true) };
-      const outcome = await runBatch(sendOn(client), this.#store, live, this.#options.newId, frame);
+      const outcome = await runBatch(
+        sendOn(client, pool.options.query_timeout ?? UNANSWERED_MS),
+        this.#store,
+        live,
+        this.#options.newId,
+        frame,
+      );
       client.release();
       return outcome;
     } catch (error) {

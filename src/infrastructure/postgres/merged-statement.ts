@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Statement } from './statement.ts';
 
 /** A piece of a bigger statement. Its parameters are numbered from $1, as if it stood alone; its name tells its text. */
@@ -25,13 +26,16 @@ export function readAll(parts: readonly Part[]): Statement {
 export function writeAll(writes: readonly Write[], position: string): Statement {
   return merged('write', writes, (texts, guards) => {
     const named = writes.map(({ name }, index) => `${name} AS (${texts[index]})`);
-    return `WITH ${named.join(', ')} SELECT ${[`${position} AS position`, ...guards].join(', ')}`;
+    return `WITH ${named.join(', ')} SELECT ${[...guards, `${position} AS position`].join(', ')}`;
   });
 }
 
 const known = new Map<string, { readonly name: string; readonly text: string }>();
 
-/** The text is put together once for each sequence of names; the short name is for the server's cache of plans. */
+/**
+ * The text is put together once for each sequence of names. The server's name for it follows from the text, so that no
+ * two texts can meet under one name on a connection that several processes or copies of this module share.
+ */
 function merged(
   kind: string,
   parts: readonly Write[],
@@ -53,7 +57,8 @@ function merged(
       }
       before += values.length;
     }
-    known.set(names, (statement = { name: `${kind}-${known.size}`, text: join(texts, guards) }));
+    const text = join(texts, guards);
+    known.set(names, (statement = { name: `portolan-${kind}-${hash('sha256', text).slice(0, 16)}`, text }));
   }
   return { ...statement, values: parts.flatMap(({ values }) => values) };
 }

@@ -5,18 +5,20 @@ import pg from 'pg';
  * connection and would go on scanning them; with these switched off it looks them up in an index.
  */
 const KEYED_PLANS = {
-  ...{ enable_seqscan: 'off', enable_mergejoin: 'off', jit: 'off' },
+  enable_seqscan: 'off',
+  enable_mergejoin: 'off',
+  jit: 'off',
   // Look-ups by key have one good plan: to make another for each set of values would cost more than to carry it out.
   plan_cache_mode: 'force_generic_plan',
 };
 
 const options = (settings: Readonly<Record<string, string>>): string =>
-  Object.entries({ TimeZone: 'UTC', ...settings })
+  Object.entries({ TimeZone: 'UTC', DateStyle: 'ISO', ...settings })
     .map(([name, value]) => `-c ${name}=${value}`)
     .join(' ');
 
 /** A statement of a command that is not answered for so long never will be: its connection is given up. */
-const UNANSWERED_MS = 15_000;
+export const UNANSWERED_MS = 15_000;
 
 /** How long a connection may take to come about, in milliseconds: a server that takes it and says nothing is down. */
 export const CONNECT_MS = 5_000;
@@ -56,6 +58,16 @@ export function createPool(
   return watched(new pg.Pool({ ...connection(connectionString, max), options: settings }), onError);
 }
 
+/**
+ * Takes a connection out of any pool, a caller's included. When it breaks, its query fails; that it tells so as an event
+ * too would end the process if nobody listened.
+ */
+export async function checkOut(pool: pg.Pool): Promise<pg.PoolClient> {
+  const client = await pool.connect();
+  if (client.listenerCount('error') === 0) client.on('error', () => undefined);
+  return client;
+}
+
 const connection = (connectionString: string, max: number): pg.PoolConfig => ({
   connectionString,
   max,
@@ -66,7 +78,5 @@ const connection = (connectionString: string, max: number): pg.PoolConfig => ({
 
 function watched(pool: pg.Pool, onError: (error: Error) => void): pg.Pool {
   pool.on('error', onError);
-  // A connection that breaks while it is checked out fails its query, and tells that here as well.
-  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }

@@ -12,7 +12,8 @@ import { API_TOKEN_ERRORS } from '../../domain/access/errors.ts';
 import type { CommandContext, Committed, Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
 import type { BatchStore, Held } from './batch-store.ts';
-import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
+import type { GroupCommitOptions } from './group-commit-options.ts';
+import { GroupCommit } from './group-commit.ts';
 import type { Write } from './merged-statement.ts';
 
 interface TokenRow extends Omit<ApiTokenSnapshot, 'version'> {

@@ -10,6 +10,8 @@ import { Money } from '../../domain/shared/money.ts';
 import { appendEvents } from './append-events.ts';
 import { eventRows } from './command-log.ts';
 import { BATCH_JSON, batchOf, type BatchRow } from './gift-card-rows.ts';
+import { checkOut } from './pools.ts';
+import { queryOf } from './statement.ts';
 
 const LINES_PER_CHUNK = 500;
 
@@ -33,7 +35,7 @@ export class PostgresBulkIssuer implements BulkIssuer {
     pepperId: string,
     cards: readonly BulkCard[],
   ): Promise<Batch> {
-    const client = await this.#pool.connect();
+    const client = await checkOut(this.#pool);
     try {
       await client.query('BEGIN');
       const present = await lockBatch(client, context.tenant, batch.id);
@@ -67,8 +69,8 @@ export class PostgresBulkIssuer implements BulkIssuer {
         ...Money.ofMinor(batch.amountMinor, batch.currency).toJSON(),
       },
     };
-    const { text, values } = appendEvents(eventRows(context, [event], [], this.#newId));
-    const { rows } = await client.query<{ position: string }>(text, [...values]);
+    const append = appendEvents(eventRows(context, [event], [], this.#newId));
+    const { rows } = await client.query<{ position: string }>(queryOf(append));
     return BigInt(rows[0]?.position ?? 0);
   }
 }

@@ -34,7 +34,8 @@ import {
   type RedemptionRow,
 } from './gift-card-rows.ts';
 import { writeGiftCards } from './gift-card-writes.ts';
-import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
+import type { GroupCommitOptions } from './group-commit-options.ts';
+import { GroupCommit } from './group-commit.ts';
 import type { Part } from './merged-statement.ts';
 import { ofTenant } from './statement.ts';
 
@@ -119,7 +120,7 @@ function readRecords(tenant: string, keys: readonly GiftCardKeys[]): readonly Pa
   const byId = (part: Omit<Part, 'values'>, ids: readonly string[]): readonly Part[] =>
     ids.length === 0 ? [] : [{ ...part, values: [tenant, ids] }];
   return [
-    // The status is a parameter, so that no plan can choose a partial index of open holds and read all of it.
+    // The status is a parameter, so that no generic plan can choose a partial index of open holds and read all of it.
     { ...OPEN_HOLDS, values: ['open' satisfies HoldStatus] },
     ...(orderIds.length + holdIds.length === 0 ? [] : [{ ...RECORDS_OF_ORDERS, values: [tenant, orderIds, holdIds] }]),
     ...byId(REDEMPTIONS_BY_ID, idsOf('redemptionIds')),
@@ -149,15 +150,21 @@ const RECORDS_OF_ORDERS = {
 
 const BY_ID = `WHERE id = ANY($2::uuid[]) AND ${ofTenant()}`;
 
+/** Rows that no card's lock guards are locked as they are read, in order of id. */
+const lockedById = (table: string): string => `(SELECT * FROM gift_cards.${table} ${BY_ID} ORDER BY id FOR UPDATE)`;
+
 const REDEMPTIONS_BY_ID = {
   name: 'redemptions_by_id',
   text: `${all(REDEMPTION_JSON, `redemptions ${BY_ID}`)} AS named_redemptions`,
 };
 const DELIVERIES_BY_ID = {
   name: 'deliveries_by_id',
-  text: `${all(DELIVERY_JSON, `deliveries ${BY_ID}`)} AS deliveries`,
+  text: `(SELECT json_agg(${DELIVERY_JSON}) FROM ${lockedById('deliveries')} AS locked) AS deliveries`,
 };
-const BATCHES_BY_ID = { name: 'batches_by_id', text: `${all(BATCH_JSON, `batches ${BY_ID}`)} AS batches` };
+const BATCHES_BY_ID = {
+  name: 'batches_by_id',
+  text: `(SELECT json_agg(${BATCH_JSON}) FROM ${lockedById('batches')} AS locked) AS batches`,
+};
 
 function bookOf(now: Date, cards: readonly CardCells[], rows: LoadedRows): LoadedBook {
   const book = new LoadedBook(now);

@@ -11,27 +11,48 @@ export interface Statement {
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text };
 
-/** A statement as the driver takes it, unnamed. */
-export const queryOf = ({ text, values, raw }: Statement) => ({
+/** A statement as the driver takes it, unnamed; given up when it isn't answered within so many milliseconds. */
+export const queryOf = ({ text, values, raw }: Statement, unansweredMs?: number) => ({
   text,
   values: [...values],
   ...(raw === true && { rowMode: 'array', types: AS_TEXT }),
+  ...(unansweredMs !== undefined && { query_timeout: unansweredMs }),
 });
 
 /** Sends statements in order and resolves to their results; rejects with the first error once all have ended. */
 export type Send = (statements: readonly Statement[]) => Promise<readonly QueryResult<QueryResultRow>[]>;
 
-/** The way of sending that a connection allows: all at once in pipeline mode, else one after another. */
-export function sendOn(client: ClientBase): Send {
-  return 'pipeline' in client && client.pipeline === true ? pipelined(client) : sequential(client);
+/**
+ * The way of sending that a connection allows: all at once in pipeline mode, else one after another. What isn't answered
+ * within so many milliseconds counts as a lost connection.
+ */
+export function sendOn(client: ClientBase, unansweredMs: number): Send {
+  return 'pipeline' in client && client.pipeline === true
+    ? pipelined(client, unansweredMs)
+    : sequential(client, unansweredMs);
+}
+
+const turns = new WeakMap<ClientBase, Promise<unknown>>();
+
+/** Runs `work` when all that was to be done on this connection in turn has ended, well or not. */
+export function inTurn<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
+  const done = (turns.get(client) ?? Promise.resolve()).then(work);
+  turns.set(
+    client,
+    done.catch(() => undefined),
+  );
+  return done;
 }
 
 /** All statements at once, in one round trip; the connection has to be in pipeline mode. */
-function pipelined(client: ClientBase): Send {
+function pipelined(client: ClientBase, unansweredMs: number): Send {
   return async (statements) => {
     const settled = await Promise.allSettled(
       statements.map((statement) =>
-        client.query({ ...queryOf(statement), ...(statement.name !== undefined && { name: statement.name }) }),
+        client.query({
+          ...queryOf(statement, unansweredMs),
+          ...(statement.name !== undefined && { name: statement.name }),
+        }),
       ),
     );
     return settled.map((result) => {
@@ -43,14 +64,16 @@ function pipelined(client: ClientBase): Send {
 
 /**
  * One statement after another, unnamed: fits any connection, a pooler's included. What is sent while other statements
- * are under way waits for them, and fails with them.
+ * are under way through the same `Send` waits for them, and fails with them.
  */
-export function sequential(client: ClientBase): Send {
+export function sequential(client: ClientBase, unansweredMs?: number): Send {
   let before: Promise<unknown> = Promise.resolve();
   return (statements) => {
     const sent = before.then(async () => {
       const results: QueryResult<QueryResultRow>[] = [];
-      for (const statement of statements) results.push(await client.query(queryOf(statement)));
+      for (const statement of statements) {
+        results.push(await client.query(queryOf(statement, unansweredMs)));
+      }
       return results;
     });
     before = sent;

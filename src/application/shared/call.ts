@@ -1,8 +1,14 @@
 import type { CommandContext, ReceiptKey } from '../../domain/shared/decision.ts';
 
+/** The longest id of a principal, as logged events, receipts and jobs keep it; 255 characters of a JWT's subject fit. */
+export const MAX_ACTOR_LENGTH = 300;
+
 /** Who calls: a person, a token, a part of the program itself, or nobody known. */
 export interface Principal {
-  /** Stable and not personal, for example `user:42`, `token:018f…`, `system:sweeper`, `anonymous`. */
+  /**
+   * Stable and not personal, for example `user:42`, `token:018f…`, `system:sweeper`, `anonymous`; at most
+   * `MAX_ACTOR_LENGTH` characters.
+   */
   readonly id: string;
   readonly kind: 'user' | 'token' | 'system' | 'anonymous';
   readonly tenant: string;

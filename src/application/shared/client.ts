@@ -1,9 +1,10 @@
-import type { Call, Principal, Reply } from './call.ts';
+import { MAX_ACTOR_LENGTH, type Call, type Principal, type Reply } from './call.ts';
 import type { ContextContract, InputOf, LibraryInputOf, OperationDefinition, OutputOf } from './contract.ts';
 import { UnknownOperation } from './errors.ts';
 import type { CompiledOperation } from './pipeline.ts';
 import { positionTokens, type PositionTokens } from './position-tokens.ts';
 import { spell } from './spelling.ts';
+import { isCorrelationId, traceHeaders } from './trace-context.ts';
 
 /** What a caller may say besides the input. */
 export interface CallOptions {
@@ -11,7 +12,9 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
   /** A `position` from an earlier answer: a query then sees that change. */
   readonly after?: string;
+  /** 1 to 128 of `A-Z a-z 0-9 . _ : -`; in place of any other text a new one is made, which the answer tells. */
   readonly correlationId?: string;
+  /** A W3C `traceparent`; text that is none is ignored. */
   readonly traceParent?: string;
   readonly signal?: AbortSignal;
 }
@@ -100,23 +103,31 @@ export interface InProcessOptions {
   readonly positions?: PositionTokens;
 }
 
-/** A client of operations in the same process. It never repeats a call: no answer is lost on the way. */
+/**
+ * A client of operations in the same process. It never repeats a call: no answer is lost on the way. Throws `TypeError`
+ * for a principal whose id is empty or too long.
+ */
 export function inProcessClient<const C extends readonly ContextContract[]>(
   contracts: C,
   operations: ReadonlyMap<string, CompiledOperation>,
   { principal, newId, positions = positionTokens('log') }: InProcessOptions,
 ): InProcessClient<C> {
+  if (principal.id === '' || principal.id.length > MAX_ACTOR_LENGTH) {
+    throw new TypeError(`The id of a principal has 1 to ${MAX_ACTOR_LENGTH} characters.`);
+  }
   const find = (word: string): CompiledOperation => {
     const operation = operations.get(word);
     if (operation === undefined) throw new UnknownOperation(`There is no operation ${word}.`);
     return operation;
   };
+  const correlationIdOf = (given: string | undefined): string =>
+    given !== undefined && isCorrelationId(given) ? given : newId();
   const callOf = ({ definition }: CompiledOperation, options: InProcessCallOptions): Call => ({
     principal,
     inProcess: true,
     unit: options.unit,
-    correlationId: options.correlationId ?? newId(),
-    traceParent: options.traceParent,
+    correlationId: correlationIdOf(options.correlationId),
+    traceParent: traceHeaders(options.traceParent).traceparent,
     idempotencyKey: options.idempotencyKey ?? (needsKey(definition) ? newId() : undefined),
     after: options.after === undefined ? undefined : positions.parse(options.after),
     signal: options.signal,

@@ -12,6 +12,11 @@ const TRACE_PARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})
 const NO_TRACE = '0'.repeat(32);
 const NO_SPAN = '0'.repeat(16);
 
+const CORRELATION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** Whether a correlation id is short and harmless enough to be stored with everything that a call causes. */
+export const isCorrelationId = (text: string): boolean => CORRELATION_ID.test(text);
+
 /** Reads a `traceparent`; undefined if it is none. Versions to come are read as far as they are known, as they ask. */
 export function parseTraceParent(text: string | undefined): TraceContext | undefined {
   if (text === undefined || text.length > 256) return undefined;

@@ -1,3 +1,4 @@
+import { MAX_ACTOR_LENGTH } from '../../application/shared/call.ts';
 import { InvalidJob } from '../../application/shared/job-errors.ts';
 import type { JobPriority, NewJob, RetryPolicy } from '../../application/shared/job-queue.ts';
 import type { JobQueueSettings } from './job-settings.ts';
@@ -32,12 +33,8 @@ export function prepareJob(job: NewJob, settings: JobQueueSettings): PreparedJob
   const priority = job.priority ?? 'default';
   const { concurrencyKey, actor, correlationId, traceParent } = job;
   const tenant = job.tenant ?? 'default';
-  for (const text of [tenant, concurrencyKey, actor, correlationId, traceParent]) {
-    requireValid(
-      text === undefined || isShortText(text),
-      `Texts have 1 to ${maxTextLength} characters, none of them NUL`,
-    );
-  }
+  requireText(actor, MAX_ACTOR_LENGTH);
+  for (const text of [tenant, concurrencyKey, correlationId, traceParent]) requireText(text, maxTextLength);
   return {
     id: job.id.toLowerCase(),
     type: job.type,
@@ -88,6 +85,8 @@ function isInstant(date: Date): boolean {
   return date.getTime() >= 0 && date.getTime() <= lastInstantMs;
 }
 
-function isShortText(text: string): boolean {
-  return text.length >= 1 && text.length <= maxTextLength && !text.includes('\0') && text.isWellFormed();
+function requireText(text: string | undefined, max: number): void {
+  if (text === undefined) return;
+  const fits = text.length >= 1 && text.length <= max && !text.includes('\0') && text.isWellFormed();
+  requireValid(fits, `Texts have 1 to ${max} characters, none of them NUL`);
 }

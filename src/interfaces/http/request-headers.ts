@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isCorrelationId } from '../../application/shared/trace-context.ts';
 
-const SANE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const TRACE_PARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const QUOTED = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
 
 /** The caller's `X-Correlation-Id` or `X-Request-Id` where it is short and harmless, else a new one. */
 export function correlationIdOf(headers: IncomingHttpHeaders, newId: () => string): string {
   const given = headers['x-correlation-id'] ?? headers['x-request-id'];
-  return typeof given === 'string' && SANE_ID.test(given) ? given : newId();
+  return typeof given === 'string' && isCorrelationId(given) ? given : newId();
 }
 
 /** The W3C `traceparent`; a malformed one is ignored, as the standard asks. */

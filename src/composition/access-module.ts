@@ -12,6 +12,7 @@ import { tokenSecrets } from '../infrastructure/access/token-secrets.ts';
 import { createJwksVerifier } from '../infrastructure/jwt/jwks-verifier.ts';
 import { PostgresApiTokens } from '../infrastructure/postgres/postgres-api-tokens.ts';
 import { limitFailedLogins } from '../infrastructure/rate-limit/failed-logins.ts';
+import { METRICS_PERMISSION } from '../interfaces/http/metrics.ts';
 import type { Config } from './config.ts';
 import { contextModule, type ContextModule } from './context-module.ts';
 import { token, type Wiring } from './token.ts';
@@ -23,7 +24,7 @@ const REPOSITORY = token<ApiTokenRepository>('api token repository');
 /** Who may do what: API tokens, JSON Web Tokens, roles. */
 export function bindAccess(wiring: Wiring): void {
   const { CONFIG, CONTRACTS, MANIFEST, ROLES, RESOURCES, LOGGER, AUTHENTICATOR } = tokens;
-  wiring.single(MANIFEST, [CONTRACTS], (contracts) => permissionManifest(contracts));
+  wiring.single(MANIFEST, [CONTRACTS], (contracts) => permissionManifest(contracts, [METRICS_PERMISSION]));
   wiring.single(ROLES, [CONFIG, MANIFEST], ({ roles }, manifest) => createRoles(roles, manifest));
   wiring.single(REPOSITORY, [tokens.QUERY_POOL, tokens.GROUP_COMMIT, RESOURCES], (pool, groupCommit, resources) => {
     const repository = new PostgresApiTokens(pool, groupCommit('api-tokens'));

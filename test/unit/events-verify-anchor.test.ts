@@ -21,7 +21,7 @@ describe('Event.verify', () => {
       return { intact: true, seals: 0, events: 0, sealedTo: 0n, hash: HASH };
     },
   };
-  const operations = compile(events, eventHandlers({ log: {} as EventLog, seals }));
+  const operations = compile(events, eventHandlers({ log: {} as EventLog, seals, contracts: [] }));
   const verify = async (input: object): Promise<unknown> => operations.get('Event.verify')?.invoke(input, CALL);
 
   beforeEach(() => void anchors.splice(0));

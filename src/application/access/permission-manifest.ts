@@ -8,7 +8,7 @@ export interface PermissionEntry {
   readonly summary: string;
 }
 
-/** Every permission that can be given, derived from the contracts. */
+/** Every permission that can be given. */
 export interface PermissionManifest {
   readonly entries: readonly PermissionEntry[];
   has(permission: string): boolean;
@@ -16,8 +16,14 @@ export interface PermissionManifest {
 
 type Contract = Pick<ContextContract, 'name' | 'noun' | 'operations' | 'permissions'>;
 
-/** Lists all permissions of the contracts with their summaries: wildcards, operations, `:own`, and the other ones. */
-export function permissionManifest(contracts: readonly Contract[]): PermissionManifest {
+/**
+ * Lists all permissions of the contracts with their summaries: wildcards, operations, `:own`, and the other ones; then
+ * `more`, those of what is no context.
+ */
+export function permissionManifest(
+  contracts: readonly Contract[],
+  more: readonly PermissionEntry[] = [],
+): PermissionManifest {
   const summaries = new Map([[EVERYTHING, `Everything, except ${ACROSS_TENANTS}`]]);
   for (const contract of contracts) {
     summaries.set(`${contract.name}:*`, `Everything in ${contract.name}`);
@@ -28,6 +34,7 @@ export function permissionManifest(contracts: readonly Contract[]): PermissionMa
     }
     for (const [permission, summary] of Object.entries(contract.permissions ?? {})) summaries.set(permission, summary);
   }
+  for (const { permission, summary } of more) summaries.set(permission, summary);
   return {
     entries: [...summaries].map(([permission, summary]) => ({ permission, summary })),
     has: (permission) => summaries.has(permission),

@@ -9,7 +9,12 @@ import { HttpServer } from './http-server.ts';
 import { isLocalCaller } from './request-headers.ts';
 
 const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8';
-const PERMISSION = 'metrics:read';
+/** What callers from other machines need for `/metrics`; it belongs to no contract. */
+export const METRICS_PERMISSION = {
+  permission: 'metrics:read',
+  summary: 'Read /metrics from another machine',
+} as const;
+const PERMISSION = METRICS_PERMISSION.permission;
 
 /** Adds `/metrics` for callers on this machine and for those who hold the permission `metrics:read`. */
 export function mountMetrics(app: Express, frame: Frame, metrics: () => Promise<string>): void {

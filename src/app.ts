@@ -2,12 +2,12 @@ import type { Report } from './interfaces/http/exchange.ts';
 import { createHttpApi } from './interfaces/http/http-api.ts';
 import { HttpServer } from './interfaces/http/http-server.ts';
 import { createMetricsServer } from './interfaces/http/metrics.ts';
-import { positionTokens } from './application/shared/position-tokens.ts';
 import type { Logger } from './application/shared/logger.ts';
 import type { StaticToken } from './application/access/index.ts';
 import { createWiring } from './composition/container.ts';
 import type { Config } from './composition/config.ts';
 import { startBackgroundWork } from './composition/background-work.ts';
+import { positionsOf } from './composition/log-positions.ts';
 import { requirePeppers } from './composition/missing-peppers.ts';
 import { openDatabase } from './composition/open-database.ts';
 import { Resources } from './composition/resources.ts';
@@ -103,7 +103,7 @@ export class App {
       anonymous,
       authenticate: wiring.get(tokens.AUTHENTICATE),
       report,
-      positions: positionTokens((await wiring.get(tokens.EVENT_LOG).epoch()).slice(0, 8)),
+      positions: await positionsOf(wiring.get(tokens.EVENT_LOG)),
       rateLimitOf: wiring.get(tokens.RATE_LIMITS).peek,
       answered: observeRequests(this.#logger, metrics),
       health: {

@@ -16,6 +16,7 @@ import type { GuessGuard } from '../application/shared/guess-guard.ts';
 import type { JobQueue } from '../application/shared/job-queue.ts';
 import { MailUnavailable, type Mailer } from '../application/shared/mailer.ts';
 import { compile, type CompiledOperation, type PipelineHooks } from '../application/shared/pipeline.ts';
+import { positionTokens, type PositionTokens } from '../application/shared/position-tokens.ts';
 import type { GiftCardRepository } from '../domain/gift-cards/gift-card-repository.ts';
 import { createGuessGuard } from '../infrastructure/rate-limit/guess-guard.ts';
 import { SlidingWindows } from '../infrastructure/rate-limit/sliding-windows.ts';
@@ -49,6 +50,11 @@ export interface GiftCardServiceOptions {
   readonly jobs?: Pick<JobQueue, 'requireRoom'>;
   /** Slows down whoever tries codes. Default: 10 refused attempts a minute for each principal but system ones. */
   readonly guard?: GuessGuard;
+  /**
+   * How log positions are written in answers and read from `after`. Default: without the log's epoch, so that a position
+   * from before the database was restored is misunderstood.
+   */
+  readonly positions?: PositionTokens;
   /** Rate limits, metrics and spans around each call. */
   readonly hooks?: Omit<PipelineHooks, 'hash'>;
 }
@@ -57,6 +63,8 @@ export interface GiftCardServiceOptions {
 export interface GiftCardService {
   /** For `createHttpApi`. */
   readonly operations: ReadonlyMap<string, CompiledOperation>;
+  /** For `createHttpApi`, so that positions mean the same there. */
+  readonly positions: PositionTokens;
   /** For `giftCardJobs`, `giftCardConsumers` and `erasePerson`. */
   readonly ports: GiftCardPorts;
   /** Calls as somebody: as a part of the program itself, which may do everything, unless a principal is given. */
@@ -79,6 +87,7 @@ export function giftCardService(
     mailer = noMailer,
     jobs = unlimited,
     guard = defaultGuard(),
+    positions = positionTokens('log'),
     hooks = {},
     ...options
   }: GiftCardServiceOptions,
@@ -96,8 +105,9 @@ export function giftCardService(
   const operations = compile(giftCards, giftCardHandlers(ports), { ...hooks, hash: receiptHash(peppers) });
   return {
     operations,
+    positions,
     ports,
-    client: (principal = PROGRAM) => inProcessClient([giftCards], operations, { principal, newId: uuidv7 }),
+    client: (principal = PROGRAM) => inProcessClient([giftCards], operations, { principal, newId: uuidv7, positions }),
   };
 }
 

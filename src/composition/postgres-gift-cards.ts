@@ -94,6 +94,7 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   resources.own('jobs', queue, () => queue.close({ deadlineMs: STOP_MS }));
   const hooks = { reached: log.reached.bind(log), ...options.hooks };
   const service = giftCardService(adapters, { jobs: queue, ...options, hooks });
+  const { positions } = service;
   const seals = new PostgresEventSeals({ pool, log, onError: onFault });
   const eventOperations = compile(events, eventHandlers({ log, seals, ownTypes: ownEventTypes(CONTRACTS) }), {
     ...hooks,
@@ -103,7 +104,7 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   return {
     ...service,
     operations,
-    client: (principal = PROGRAM) => inProcessClient(CONTRACTS, operations, { principal, newId: uuidv7 }),
+    client: (principal = PROGRAM) => inProcessClient(CONTRACTS, operations, { principal, newId: uuidv7, positions }),
     async work() {
       const jobs = [...giftCardJobs(service.ports), purgeJob(pool, queue, receiptRetentionHours)];
       queue.work(jobs, { onEvent: reportDead(onFault) });

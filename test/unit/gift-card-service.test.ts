@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { describe, it } from 'mocha';
 import type { Principal } from '../../src/application/shared/call.ts';
-import { PermissionDenied, RateLimited } from '../../src/application/shared/errors.ts';
+import { PermissionDenied, PositionUnavailable, RateLimited } from '../../src/application/shared/errors.ts';
 import { MailUnavailable } from '../../src/application/shared/mailer.ts';
+import { positionTokens } from '../../src/application/shared/position-tokens.ts';
 import { giftCardService, type GiftCardServiceOptions } from '../../src/composition/gift-card-service.ts';
 import { InvalidCode } from '../../src/domain/gift-cards/errors.ts';
 import { MemoryEventLog } from '../../src/infrastructure/memory/memory-event-log.ts';
@@ -49,6 +50,21 @@ describe('gift cards inside of another program', () => {
     };
     expect((await attempts()).at(-1)).to.be.instanceOf(InvalidCode);
     expect((await attempts(user('*'))).at(-1)).to.be.instanceOf(RateLimited);
+  });
+
+  it('write log positions as they are told to, and read no others', async () => {
+    const giftCards = service({ positions: positionTokens('epoch-2') });
+    const client = giftCards.client();
+    const { data, meta } = await client.call('GiftCard.create', {
+      amount: { amount: '50.00', currency: 'EUR' },
+      purchaserId: '1',
+    });
+    expect(meta.position).to.equal('epoch-2.1');
+    expect(giftCards.positions.parse('epoch-2.1')).to.equal(1n);
+    const { id: cardId } = data as { readonly id: string };
+    expect(await client.GiftCard.getCard({ cardId }, { after: 'epoch-2.1' })).to.include({ id: cardId });
+    const fromBefore = client.GiftCard.getCard({ cardId }, { after: 'epoch-1.1' });
+    expect(await failureOf(fromBefore)).to.be.instanceOf(PositionUnavailable);
   });
 
   it('fail to send mail where no mailer was given', async () => {

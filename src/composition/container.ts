@@ -1,5 +1,4 @@
 import { events } from '../application/events/contract.ts';
-import { ownEventTypes } from '../application/events/event-types.ts';
 import { eventHandlers } from '../application/events/index.ts';
 import { jobHandlers, jobs } from '../application/jobs/index.ts';
 import { privacy, privacyHandlers } from '../application/privacy/index.ts';
@@ -26,7 +25,7 @@ export function createWiring(): Wiring {
       const business = [giftCardsModule, apiTokensModule];
       return [
         ...business,
-        contextModule(events, eventHandlers({ log, seals, ownTypes: ownEventTypes(APPLICATION_CONTRACTS) })),
+        contextModule(events, eventHandlers({ log, seals, contracts: APPLICATION_CONTRACTS })),
         contextModule(jobs, jobHandlers(queue)),
         contextModule(privacy, privacyHandlers(business.flatMap(({ erasers }) => erasers))),
       ];

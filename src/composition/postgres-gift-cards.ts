@@ -1,6 +1,5 @@
 import type { Pool } from 'pg';
 import { events } from '../application/events/contract.ts';
-import { ownEventTypes } from '../application/events/event-types.ts';
 import { eventHandlers } from '../application/events/index.ts';
 import {
   GIFT_CARD_ERRORS,
@@ -96,7 +95,7 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   const service = giftCardService(adapters, { jobs: queue, ...options, hooks });
   const { positions } = service;
   const seals = new PostgresEventSeals({ pool, log, onError: onFault });
-  const eventOperations = compile(events, eventHandlers({ log, seals, ownTypes: ownEventTypes(CONTRACTS) }), {
+  const eventOperations = compile(events, eventHandlers({ log, seals, contracts: CONTRACTS }), {
     ...hooks,
     hash: receiptHash(readPeppers(options.peppers)),
   });

@@ -143,25 +143,32 @@ describe("gift cards on a caller's own pool", () => {
     expect(fault.cause).to.be.instanceOf(PermanentJobFailure);
   });
 
-  it('takes in events of orders, each once, and refunds the card', async () => {
-    const { GiftCard, Event } = own.giftCards.client();
-    const { id, code = '' } = await GiftCard.create({ amount: usd('50.00'), purchaserId: 'anna' });
-    await GiftCard.redeem({ code, orderId: 'order-1', amount: usd('30.00') });
-    const data = { orderId: 'order-1', refundId: 'refund-1', legs: [{ cardId: id, amount: usd('12.00') }] };
-    const refunded = { specversion: '1.0', id: 'event-1', source: '/shop', type: 'order.refunded', data } as const;
-    expect(await Event.ingest({ events: [refunded] })).to.deep.equal({ accepted: [true] });
-    expect(await Event.ingest({ events: [refunded] }, { idempotencyKey: 'again' })).to.deep.equal({
-      accepted: [false],
-    });
-    const balance = async () => (await GiftCard.getCard({ cardId: id })).currentBalance.amount;
-    while ((await balance()) === '20.00') await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await balance()).to.equal('32.00');
-    expect(await Event.listDead({})).to.deep.equal([]);
-    const events = await Event.list({ types: ['order.refunded', 'gift_card.refunded'] });
-    expect(events.events.map(({ type, actor }) => [type, actor])).to.deep.equal([
-      ['order.refunded', 'system:program'],
-      ['gift_card.refunded', 'system:gift-cards'],
-    ]);
+  it('takes in events of orders, each once, and refunds the card once somebody is at work', async () => {
+    const { giftCards, faults, close } = await embedder();
+    try {
+      const { GiftCard, Event } = giftCards.client();
+      const { id, code = '' } = await GiftCard.create({ amount: usd('50.00'), purchaserId: 'anna' });
+      await GiftCard.redeem({ code, orderId: 'order-1', amount: usd('30.00') });
+      const data = { orderId: 'order-1', refundId: 'refund-1', legs: [{ cardId: id, amount: usd('12.00') }] };
+      const refunded = { specversion: '1.0', id: 'event-1', source: '/shop', type: 'order.refunded', data } as const;
+      expect(await Event.ingest({ events: [refunded] })).to.deep.equal({ accepted: [true] });
+      const again = await Event.ingest({ events: [refunded] }, { idempotencyKey: 'again' });
+      expect(again).to.deep.equal({ accepted: [false] });
+      const balance = async () => (await GiftCard.getCard({ cardId: id })).currentBalance.amount;
+      expect(await balance()).to.equal('20.00');
+      await giftCards.work();
+      while ((await balance()) === '20.00') await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(await balance()).to.equal('32.00');
+      expect(await Event.listDead({})).to.deep.equal([]);
+      const { events } = await Event.list({ types: ['order.refunded', 'gift_card.refunded'] });
+      expect(events.map(({ type, actor }) => [type, actor])).to.deep.equal([
+        ['order.refunded', 'system:program'],
+        ['gift_card.refunded', 'system:gift-cards'],
+      ]);
+      expect(faults).to.deep.equal([]);
+    } finally {
+      await close();
+    }
   });
 
   it('takes in no event that gift cards publish themselves, and none from who may not bring any', async () => {

@@ -171,6 +171,38 @@ describe('events of orders, from their way in to the cards', function () {
     expect(rows).to.deep.equal([{ refund: 'r1' }]);
   });
 
+  it('are refused where their data does not fit, by its path, and where nobody consumes their type, by that', async () => {
+    const refusalOf = async (...events: readonly object[]): Promise<readonly [number, unknown]> => {
+      const response = await server.post('events/ingest', { events });
+      const { error } = (await response.json()) as {
+        error: { code: string; details: { issues?: { path: string }[] } };
+      };
+      return [response.status, [error.code, error.details.issues?.map(({ path }) => path) ?? error.details]];
+    };
+    const count = async (): Promise<number> => {
+      const { rows } = await owner.query<{ count: number }>('SELECT count(*)::int FROM portolan.ingested');
+      return rows[0]?.count ?? -1;
+    };
+    const before = await count();
+    const good = event('order.cancelled', { orderId: 'never' });
+    const misfit = event('order.refunded', { orderId: 'never', refundId: 'r1', legs: [{ amount: usd('1.00') }] });
+    const misfits = ['request.invalid_input', ['events.1.data.legs.0.cardId']];
+    expect(await refusalOf(good, misfit)).to.deep.equal([400, misfits]);
+    const unknown = ['events.unknown_type', { type: 'order.shipped' }];
+    expect(await refusalOf(good, event('order.shipped', { orderId: 'never' }))).to.deep.equal([422, unknown]);
+    expect(await count()).to.equal(before);
+  });
+
+  it('leave nothing in the log but what is declared', async () => {
+    const person = { email: 'dorothea@middlemarch.example' };
+    await ingest(event('order.cancelled', { orderId: 'private', ...person, customer: person }));
+    const { rows } = await owner.query<{ data: object }>(
+      `SELECT payload -> 'data' AS data FROM portolan.events
+        WHERE type = 'order.cancelled' AND payload -> 'data' ->> 'orderId' = 'private'`,
+    );
+    expect(rows).to.deep.equal([{ data: { orderId: 'private' } }]);
+  });
+
   it('leave books that agree', async () => {
     const result = await server.call<{ consistent: boolean; findings: unknown[] }>('gift-cards/reconcile', {});
     expect(result).to.deep.include({ consistent: true, findings: [] });

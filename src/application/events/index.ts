@@ -1,60 +1,60 @@
-import { DeadEventNotFound, ReservedEventType } from '../../domain/events/errors.ts';
-import type { Json } from '../../domain/shared/domain-error.ts';
+import { DeadEventNotFound } from '../../domain/events/errors.ts';
+import type { ContextContract } from '../shared/contract.ts';
 import type { EventLog, EventSeals, LoggedEvent, Verification } from '../shared/event-log.ts';
 import type { Handlers } from '../shared/pipeline.ts';
 import { events } from './contract.ts';
+import { eventTypes, keptData } from './event-types.ts';
 
 export { events };
 
 export interface EventPorts {
   readonly log: EventLog;
   readonly seals: EventSeals;
-  /** Types that this service publishes, which nobody else may claim. */
-  readonly ownTypes: ReadonlySet<string>;
+  /** What is spoken here: types that it publishes nobody else may claim, and types that it consumes are taken in. */
+  readonly contracts: readonly ContextContract[];
 }
 
-/** The handlers of the `events` contract. */
-export const eventHandlers = ({ log, seals, ownTypes }: EventPorts): Handlers<typeof events> => ({
-  async ingest({ events: foreign }, { principal, correlationId, traceParent }) {
-    const claimed = foreign.find(({ type }) => ownTypes.has(type));
-    if (claimed !== undefined) {
-      throw new ReservedEventType('Events of this type are published here and not taken in.', { type: claimed.type });
-    }
-    const given = foreign.map(({ id, source, type, subject, time, data }) => ({
-      ...{ id, source, type, subject, data: data as { readonly [key: string]: Json } },
-      time: time === undefined ? undefined : new Date(time),
-    }));
-    const by = { tenant: principal.tenant, actor: principal.id, correlationId, traceParent };
-    const { accepted, position } = await log.ingest(given, by);
-    return { data: { accepted: [...accepted] }, position };
-  },
+/** The handlers of the `events` contract. Throws `TypeError` where contexts consume one type by two schemas. */
+export function eventHandlers({ log, seals, contracts }: EventPorts): Handlers<typeof events> {
+  const types = eventTypes(contracts);
+  return {
+    async ingest({ events: foreign }, { principal, correlationId, traceParent }) {
+      const given = foreign.map(({ id, source, type, subject, time, data }, index) => ({
+        ...{ id, source, type, subject, data: keptData(types, type, data, ['events', index, 'data']) },
+        time: time === undefined ? undefined : new Date(time),
+      }));
+      const by = { tenant: principal.tenant, actor: principal.id, correlationId, traceParent };
+      const { accepted, position } = await log.ingest(given, by);
+      return { data: { accepted: [...accepted] }, position };
+    },
 
-  async list({ fromPosition, types, limit }, { principal: { tenant } }) {
-    const filter = types === undefined ? { tenant } : { tenant, types };
-    const page = await log.read(BigInt(fromPosition), limit, filter);
-    return { data: { events: page.events.map(eventView), position: `${page.position}` } };
-  },
+    async list({ fromPosition, types, limit }, { principal: { tenant } }) {
+      const filter = types === undefined ? { tenant } : { tenant, types };
+      const page = await log.read(BigInt(fromPosition), limit, filter);
+      return { data: { events: page.events.map(eventView), position: `${page.position}` } };
+    },
 
-  async verify({ anchorSeal, anchorHash }, { principal }) {
-    const anchor =
-      anchorSeal === undefined || anchorHash === undefined ? undefined : { number: anchorSeal, hash: anchorHash };
-    return { data: verificationView(await seals.verify(principal.tenant, anchor)) };
-  },
+    async verify({ anchorSeal, anchorHash }, { principal }) {
+      const anchor =
+        anchorSeal === undefined || anchorHash === undefined ? undefined : { number: anchorSeal, hash: anchorHash };
+      return { data: verificationView(await seals.verify(principal.tenant, anchor)) };
+    },
 
-  async listDead({ consumer, limit }, { principal }) {
-    const dead = await log.deadEvents(principal.tenant, limit, consumer);
-    return {
-      data: dead.map((each) => ({ ...each, position: `${each.position}`, diedAt: each.diedAt.toISOString() })),
-    };
-  },
+    async listDead({ consumer, limit }, { principal }) {
+      const dead = await log.deadEvents(principal.tenant, limit, consumer);
+      return {
+        data: dead.map((each) => ({ ...each, position: `${each.position}`, diedAt: each.diedAt.toISOString() })),
+      };
+    },
 
-  async redrive({ consumer, eventId }, { principal }) {
-    if (!(await log.redrive(principal.tenant, consumer, eventId))) {
-      throw new DeadEventNotFound('This consumer has no such dead event.', { consumer, eventId });
-    }
-    return { data: { redriving: true } };
-  },
-});
+    async redrive({ consumer, eventId }, { principal }) {
+      if (!(await log.redrive(principal.tenant, consumer, eventId))) {
+        throw new DeadEventNotFound('This consumer has no such dead event.', { consumer, eventId });
+      }
+      return { data: { redriving: true } };
+    },
+  };
+}
 
 function eventView(event: LoggedEvent) {
   const { stream, streamVersion, eventId, type, schemaVersion, actor, correlationId, causationId } = event;

@@ -1,5 +1,5 @@
 import { context } from '../shared/contract.ts';
-import { events } from './events.ts';
+import { consumes, events } from './events.ts';
 import { lifecycleOperations } from './lifecycle-operations.ts';
 import { paymentOperations } from './payment-operations.ts';
 import { reportOperations } from './report-operations.ts';
@@ -10,5 +10,6 @@ export const giftCards = context({
   noun: 'GiftCard',
   operations: { ...paymentOperations, ...lifecycleOperations, ...reportOperations },
   events,
+  consumes,
   permissions: { 'gift-cards:diagnose': 'Be told why a code was refused' },
 });

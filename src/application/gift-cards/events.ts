@@ -76,25 +76,33 @@ export const events = {
   }),
 } as const;
 
-/** `order.refunded` of another system, where it is about gift cards: which of them get how much back. */
-export const orderRefunded = z.object({
-  orderId: foreignId,
-  refundId: foreignId,
-  legs: z
-    .array(
-      z
-        .object({
-          cardId: uuid.toLowerCase().nullish(),
-          redemptionId: uuid.toLowerCase().nullish(),
-          amount: z.object({ amount: decimalText, currency }),
-        })
-        .refine(({ cardId, redemptionId }) => (cardId ?? redemptionId ?? null) !== null, {
-          message: 'name a card or a redemption',
-          path: ['cardId'],
-        }),
-    )
-    .max(100),
-});
+const leg = z
+  .object({
+    cardId: uuid.nullish(),
+    redemptionId: uuid.nullish(),
+    amount: z.object({ amount: decimalText, currency }),
+  })
+  .refine(({ cardId, redemptionId }) => (cardId ?? redemptionId ?? null) !== null, {
+    message: 'name a card or a redemption',
+    path: ['cardId'],
+  });
+
+const refundOfCards = z.object({ orderId: foreignId, refundId: foreignId, legs: z.array(leg).min(1).max(100) });
+
+/** A refund without legs isn't about gift cards, whatever else it says. */
+function aboutCards(data: unknown): unknown {
+  const legs: unknown = data !== null && typeof data === 'object' && 'legs' in data ? data.legs : undefined;
+  const isEmpty = Array.isArray(legs) ? legs.length === 0 : legs === undefined || legs === null;
+  return isEmpty ? null : data;
+}
+
+/** `order.refunded` of another system: which cards get how much back; nothing where none do. */
+export const orderRefunded = z
+  .preprocess(aboutCards, refundOfCards.nullable())
+  .transform((refund) => refund ?? { legs: undefined });
 
 /** `order.cancelled` of another system. */
 export const orderCancelled = z.object({ orderId: foreignId });
+
+/** Events of other systems that gift cards act on, with what is kept of their data. */
+export const consumes = { 'order.refunded': orderRefunded, 'order.cancelled': orderCancelled } as const;

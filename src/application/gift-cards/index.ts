@@ -2,7 +2,7 @@ import { codeFormat, UnsupportedCodeFormat } from '../../domain/gift-cards/code.
 import * as errors from '../../domain/gift-cards/errors.ts';
 import type { DomainErrorClass } from '../../domain/shared/domain-error.ts';
 import { CurrencyMismatch, InvalidAmount, UnsupportedCurrency } from '../../domain/shared/money.ts';
-import type { ExclusiveConsumer } from '../shared/event-log.ts';
+import type { EventHandler, ExclusiveConsumer } from '../shared/event-log.ts';
 import type { Handlers } from '../shared/pipeline.ts';
 import { acknowledgeBatch } from './acknowledge-batch.ts';
 import { bulkCreate } from './bulk-create.ts';
@@ -12,6 +12,7 @@ import { checkBalance } from './check-balance.ts';
 import type { giftCards } from './contract.ts';
 import { create } from './create.ts';
 import { downloadBatch } from './download-batch.ts';
+import type { consumes } from './events.ts';
 import { extendExpiry } from './extend-expiry.ts';
 import { freeze, unfreeze } from './freeze.ts';
 import { getBatch } from './get-batch.ts';
@@ -80,13 +81,15 @@ function requireReadableCodes(policy: GiftCardPolicy): void {
 
 /** Who acts on events of other systems. One reader for both, so that they are taken in the order of the log. */
 export function giftCardConsumers(ports: GiftCardPorts): readonly ExclusiveConsumer[] {
-  const refunded = settleOrderRefund(ports);
-  const cancelled = cancelOrder(ports);
+  const handlers: { readonly [type in keyof typeof consumes]: EventHandler } = {
+    'order.refunded': settleOrderRefund(ports),
+    'order.cancelled': cancelOrder(ports),
+  };
   return [
     {
       name: 'gift-cards.orders',
-      filter: { types: ['order.refunded', 'order.cancelled'] },
-      handle: (event, effect) => (event.type === 'order.refunded' ? refunded : cancelled)(event, effect),
+      filter: { types: Object.keys(handlers) },
+      handle: (event, effect) => handlers[event.type as keyof typeof handlers](event, effect),
     },
   ];
 }

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { GiftCardBook } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { RefundLeg } from '../../domain/gift-cards/records.ts';
-import type { EventHandler, LoggedEvent } from '../shared/event-log.ts';
+import type { EventHandler } from '../shared/event-log.ts';
 import { readNewAmount } from './amounts.ts';
 import { accept } from './answers.ts';
 import { cardById } from './card-lookup.ts';
@@ -11,6 +11,7 @@ import { contextOf, foreignData } from './order-events.ts';
 import { applyWaitingLegs } from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 
+type RefundOfCards = Exclude<z.output<typeof orderRefunded>, { readonly legs: undefined }>;
 type Ports = Pick<GiftCardPorts, 'cards' | 'policy' | 'ids'>;
 
 /**
@@ -19,8 +20,8 @@ type Ports = Pick<GiftCardPorts, 'cards' | 'policy' | 'ids'>;
  */
 export function settleOrderRefund({ cards, policy, ids }: Ports): EventHandler {
   return async (event, effect) => {
-    if (!hasLegs(event)) return;
     const refund = foreignData(event, orderRefunded);
+    if (refund.legs === undefined) return;
     const { orderId } = refund;
     const received = legsOf(refund);
     const keys = { orderIds: [orderId], cardsOfOrders: true };
@@ -40,13 +41,8 @@ export function settleOrderRefund({ cards, policy, ids }: Ports): EventHandler {
   };
 }
 
-function hasLegs({ payload: { data } }: LoggedEvent): boolean {
-  const legs: unknown = data !== null && typeof data === 'object' && 'legs' in data ? data.legs : undefined;
-  return Array.isArray(legs) ? legs.length > 0 : legs !== undefined && legs !== null;
-}
-
 /** The legs of a refund, all of them waiting. Throws `InvalidAmount`. */
-function legsOf({ orderId, refundId, legs }: z.output<typeof orderRefunded>): readonly Omit<RefundLeg, 'receivedAt'>[] {
+function legsOf({ orderId, refundId, legs }: RefundOfCards): readonly Omit<RefundLeg, 'receivedAt'>[] {
   return legs.map(({ cardId = null, redemptionId = null, amount }, leg) => {
     const { minor, currency } = readNewAmount(amount);
     // A redemption names its card: the leg is that card's, whatever else it says.

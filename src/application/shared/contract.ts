@@ -68,6 +68,11 @@ export interface ContextContract {
   readonly noun: string;
   readonly operations: { readonly [verb: string]: OperationDefinition };
   readonly events: { readonly [type: string]: EventDefinition };
+  /**
+   * Events of other systems that its consumers act on, by type, each with the schema of its data. `Event.ingest` takes in
+   * no others, and of their data only what the schema has goes into the log, for ever: so it has nothing personal.
+   */
+  readonly consumes?: { readonly [type: string]: Schema };
   /** Permissions that are no operation, such as `gift-cards:diagnose`, with what they allow. */
   readonly permissions?: { readonly [name: string]: string };
 }

@@ -42,19 +42,21 @@ export interface CompiledOperation extends Spelling {
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
-/** Turns what zod found into paths and messages, without any of the values. */
-export function inputIssues(error: z.core.$ZodError): ErrorDetails {
+/** Turns what zod found into paths, which begin with `within`, and messages, without any of the values. */
+export function inputIssues(error: z.core.$ZodError, within: readonly PropertyKey[] = []): ErrorDetails {
   return {
     issues: error.issues.slice(0, 20).map((issue) => ({
-      path: issue.path.map(String).join('.') + (issue.code === 'unrecognized_keys' ? unknownKeys(issue) : ''),
+      path:
+        [...within, ...issue.path].map(String).join('.') +
+        (issue.code === 'unrecognized_keys' ? unknownKeys(issue, within) : ''),
       message: issue.code === 'unrecognized_keys' ? 'unknown field' : issue.message,
     })),
   };
 }
 
-function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys): string {
+function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, within: readonly PropertyKey[]): string {
   const key = (issue.keys[0] ?? '').slice(0, 64);
-  return issue.path.length > 0 ? `.${key}` : key;
+  return within.length + issue.path.length > 0 ? `.${key}` : key;
 }
 
 /** JSON with sorted keys: the same input in another order of fields has the same fingerprint. */

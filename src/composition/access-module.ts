@@ -7,6 +7,7 @@ import {
   forgetRevoked,
   permissionManifest,
 } from '../application/access/index.ts';
+import type { Logger } from '../application/shared/logger.ts';
 import type { ApiTokenRepository } from '../domain/access/api-token-repository.ts';
 import { tokenSecrets } from '../infrastructure/access/token-secrets.ts';
 import { createJwksVerifier } from '../infrastructure/jwt/jwks-verifier.ts';
@@ -37,7 +38,7 @@ export function bindAccess(wiring: Wiring): void {
       const uses = createTokenUses(repository);
       const onError = (error: unknown): void => logger.warn('uses of API tokens were not stored', { error });
       resources.every('token uses', 5_000, uses.flush, onError);
-      const jwt = jwtOf(config);
+      const jwt = jwtOf(config, logger);
       const authenticator = createAuthenticator({
         ...{ tokens: { repository, secrets: tokenSecrets }, uses, roles, manifest, staticTokens, now: Date.now },
         ...(jwt && { jwt }),
@@ -62,7 +63,10 @@ export function bindAccess(wiring: Wiring): void {
   );
 }
 
-function jwtOf({ jwksUrl, jwtIssuer, jwtAudience }: Config) {
+function jwtOf({ jwksUrl, jwtIssuer, jwtAudience }: Config, logger: Logger) {
   if (jwksUrl === undefined || jwtIssuer === undefined || jwtAudience === undefined) return undefined;
-  return { verifier: createJwksVerifier({ keys: new URL(jwksUrl), issuer: jwtIssuer, audience: jwtAudience }) };
+  const onFault = (error: unknown): void => logger.warn('the keys for JSON Web Tokens could not be renewed', { error });
+  return {
+    verifier: createJwksVerifier({ keys: new URL(jwksUrl), issuer: jwtIssuer, audience: jwtAudience, onFault }),
+  };
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { RateLimited, ServiceUnavailable } from '../../src/application/shared/errors.ts';
 import { closeDemoApis, rawExchange, startDemoApi } from '../support/demo-api.ts';
 
 const nobody = { id: 'anonymous', kind: 'anonymous', tenant: 'default', permissions: new Set<string>() } as const;
@@ -62,6 +63,23 @@ describe('callers over HTTP', () => {
     });
     expect((await api.get('/v1/parcels/find', { authorization: 'Bearer x' })).status).to.equal(500);
     expect(api.reports).to.have.length(1);
+  });
+
+  it('leave a trace of an outage behind the credential check, and none of a refusal or of being busy', async () => {
+    const outage = new ServiceUnavailable('The keys cannot be fetched now.');
+    outage.cause = new Error('connection refused');
+    for (const [error, status, reports] of [
+      [outage, 503, [outage]],
+      [new ServiceUnavailable('Too many commands are waiting.'), 503, []],
+      [new RateLimited('Too many calls.'), 429, []],
+    ] as const) {
+      const authenticate = (): never => {
+        throw error;
+      };
+      const api = await startDemoApi({ api: { authenticate } });
+      expect((await api.get('/v1/parcels/find', { authorization: 'Bearer x' })).status).to.equal(status);
+      expect(api.reports.map((report) => report.error)).to.deep.equal(reports);
+    }
   });
 
   it('have the address of their connection, whatever they claim, unless a proxy is trusted', async () => {

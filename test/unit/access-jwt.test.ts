@@ -233,7 +233,8 @@ describe('Keys for JSON Web Tokens that are published by a server', () => {
     const unreachable = open();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-    expect(await failureOf(unreachable.verify(text)), 'unreachable').to.be.instanceOf(ServiceUnavailable);
+    const failure = await failureOf(unreachable.verify(text));
+    expect(failure, 'unreachable').to.be.instanceOf(ServiceUnavailable).with.property('cause').that.is.an('error');
   });
 
   it('are asked for again once the server is back', async () => {

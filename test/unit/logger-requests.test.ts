@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { ServiceUnavailable } from '../../src/application/shared/errors.ts';
 import { noMetrics, type AnsweredRequest } from '../../src/application/shared/metrics.ts';
 import { observeRequests, reportTo } from '../../src/infrastructure/telemetry/observe-requests.ts';
 import { logBook } from '../support/log-lines.ts';
@@ -52,5 +53,20 @@ describe('Access log', () => {
     const [line] = await lines();
     expect(line).to.include({ level: 'error', where: 'GiftCard.redeem', correlationId: 'c-1' });
     expect(line?.['error']).to.include({ name: 'RangeError' }).and.not.have.property('message');
+  });
+
+  it('warns of an outage with its cause, once in five seconds however many requests meet it', async () => {
+    const { logger, lines } = logBook();
+    let now = 0;
+    const report = reportTo(logger, () => now);
+    const outage = new ServiceUnavailable('The keys cannot be fetched now.');
+    outage.cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED', syscall: 'connect' });
+    for (now = 0; now < 10_000; now += 100) report(outage, { where: 'GiftCard.redeem' });
+    const written = await lines();
+    expect(written.map(({ level, leftOut }) => [level, leftOut])).to.deep.equal([
+      ['warn', 0],
+      ['warn', 49],
+    ]);
+    expect(written[0]).to.have.nested.property('error.cause.code', 'ECONNREFUSED');
   });
 });

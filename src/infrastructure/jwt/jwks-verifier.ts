@@ -39,7 +39,9 @@ export function createJwksVerifier(options: JwksVerifierOptions): JwtVerifier {
       return await getKey(header, token);
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
-      throw new ServiceUnavailable('The keys for JSON Web Tokens cannot be fetched now.');
+      const outage = new ServiceUnavailable('The keys for JSON Web Tokens cannot be fetched now.');
+      outage.cause = error;
+      throw outage;
     }
   };
   return {

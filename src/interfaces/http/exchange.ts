@@ -25,7 +25,7 @@ export interface ReportContext {
   readonly where: string;
 }
 
-/** Takes note of an error that callers are told nothing about. */
+/** Takes note of an error that callers are told nothing about, or of an outage, whose cause they are not told. */
 export type Report = (error: unknown, context: ReportContext) => void;
 
 /** Where a caller stands with its rate limit: `limit` calls in any `windowSeconds`. */

@@ -15,6 +15,14 @@ export interface Failure {
 /** Errors after which the same request, with the same key, is worth repeating soon. */
 const RETRY_SOON: ReadonlySet<DomainErrorClass> = new Set<DomainErrorClass>([CommandInProgress, DeadlineExceeded]);
 
+/**
+ * Whether the log has to say more about an error than its caller is told: one that nobody expected, or an outage of
+ * something that the service depends on, whose cause only the service has seen.
+ */
+export function needsReport(error: unknown): boolean {
+  return !(error instanceof DomainError) || (error.kind === 'unavailable' && error.cause !== undefined);
+}
+
 /** What a caller is told of an error; of an unexpected one nothing but the correlation id. */
 export function failureOf(error: unknown, correlationId: string): Failure {
   if (error instanceof DomainError) return describe(error);

@@ -1,7 +1,7 @@
 import type { Express, Request, Response } from 'express';
-import { DomainError } from '../../domain/shared/domain-error.ts';
 import { hash } from 'node:crypto';
 import { send, sendFailure, sendNotModified, type Exchange, type Frame } from './exchange.ts';
+import { needsReport } from './failure.ts';
 import { MethodNotAllowed } from './http-errors.ts';
 import { correlationIdOf, matchesEtag } from './request-headers.ts';
 
@@ -15,7 +15,7 @@ export function addGet(app: Express, frame: Frame, path: string, handler: GetHan
     try {
       await handler(exchange, response);
     } catch (error) {
-      if (!(error instanceof DomainError)) frame.report(error, { correlationId: exchange.correlationId, where: path });
+      if (needsReport(error)) frame.report(error, { correlationId: exchange.correlationId, where: path });
       sendFailure(exchange, error);
     }
   });

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { DomainError } from '../../domain/shared/domain-error.ts';
 import type { Call, Principal, Reply } from '../../application/shared/call.ts';
 import { PermissionDenied, Unauthenticated, type DeadlineExceeded } from '../../application/shared/errors.ts';
 import type { CompiledOperation } from '../../application/shared/pipeline.ts';
 import { traceIdOf } from '../../application/shared/trace-context.ts';
 import { Deadline } from './deadline.ts';
 import { sendFailure, sendSuccess, setRateLimit, type Exchange, type Frame } from './exchange.ts';
+import { needsReport } from './failure.ts';
 import { methodNotAllowed } from './get-route.ts';
 import type { OperationShape } from './operation-shape.ts';
 import { queryInput } from './query-input.ts';
@@ -158,7 +158,7 @@ function fail(
   const { response, correlationId } = exchange;
   // Nobody but the log learns why a stream was cut.
   const cut = response.headersSent && !deadline.signal.aborted;
-  if (!(error instanceof DomainError) || cut) frame.report(error, { correlationId, where: word });
+  if (needsReport(error) || cut) frame.report(error, { correlationId, where: word });
   // Somebody who gave no credentials is asked for them, not told that his lack the permission.
   const anonymous = error instanceof PermissionDenied && principal.kind === 'anonymous';
   sendFailure(exchange, anonymous ? new Unauthenticated(error.message, error.details) : error);

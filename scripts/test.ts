@@ -28,7 +28,7 @@ const COVERAGE = join(ROOT, 'coverage');
 const V8_COVERAGE = join(COVERAGE, 'v8');
 const AT_A_TIME = 2;
 /** A step that takes longer hangs. */
-const LIMIT_MS = 30 * 60_000;
+const LIMIT_MS = 45 * 60_000;
 
 const tool = (path: string, ...args: readonly string[]): readonly string[] => [
   join(ROOT, 'node_modules', path),
@@ -48,10 +48,14 @@ function steps(): readonly Step[] {
   const tests = globSync('test/{unit,contracts,integration,http,architecture}/**/*.test.ts', { cwd: ROOT }).sort();
   const of = (folder: string): readonly string[] => tests.filter((file) => file.startsWith(`test/${folder}/`));
   const packed = of('integration').filter((file) => /(package|examples|readme)\.test\.ts$/.test(file));
-  const chaos = of('integration').filter((file) => /chaos-[^/]*\.test\.ts$/.test(file));
-  const integration = of('integration').filter((file) => !packed.includes(file) && !chaos.includes(file));
+  const chaos = (servers: string) => of('integration').filter((file) => file.endsWith(`/chaos-${servers}.test.ts`));
+  const timing = of('integration').filter((file) => file.endsWith('/refusal-timing.test.ts'));
+  const apart = [...packed, ...timing, ...chaos('one-server'), ...chaos('two-servers')];
+  const integration = of('integration').filter((file) => !apart.includes(file));
   return [
-    mocha('under fire', chaos),
+    mocha('one server under fire', chaos('one-server')),
+    mocha('two servers under fire', chaos('two-servers')),
+    mocha('timing', timing),
     mocha('integration', integration),
     mocha('contracts', of('contracts')),
     mocha('package', packed),

@@ -14,6 +14,7 @@ export async function audit(ownerUrl: string, serverUrl: string, ledger: Ledger)
   try {
     await expectSoundBooks(client);
     await expectWhatWasAnswered(client, ledger);
+    await expectHouseAccounts(client, ledger);
     await expectSoundLog(client, ledger);
   } finally {
     await client.end();
@@ -103,6 +104,25 @@ async function expectWhatWasAnswered(client: pg.Client, ledger: Ledger): Promise
   expect(reloads, 'reloads').to.deep.equal({ count: `${count}`, sum: `${sumMinor}` });
   const receipts = await one(client, 'SELECT count(*) FROM portolan.receipts');
   expect(receipts['count'], 'receipts').to.equal(`${ledger.answered}`);
+}
+
+/** Fails unless money came from where it was issued and went where it was spent, by what the clients were told. */
+async function expectHouseAccounts(client: pg.Client, ledger: Ledger): Promise<void> {
+  const { rows } = await client.query<{ account: string; balance: string }>(
+    `SELECT CASE WHEN account IN ('sales', 'promotion') THEN 'funding' ELSE account END AS account,
+       sum(amount)::text AS balance
+     FROM (SELECT credit_account AS account, amount FROM gift_cards.transactions
+           UNION ALL SELECT debit_account, -amount FROM gift_cards.transactions) AS sides
+     WHERE account !~ '^(card|hold|transfer):' GROUP BY 1`,
+  );
+  const balances = new Map(rows.map(({ account, balance }) => [account, Number(balance)]));
+  const sum = (amounts: ReadonlyMap<string, number>): number => [...amounts.values()].reduce((a, b) => a + b, 0);
+  const spent = sum(ledger.redemptions) - sum(ledger.refunds);
+  expect(balances.get('settlement') ?? 0, 'settlement').to.equal(spent);
+  expect(balances.get('funding') ?? 0, 'sales and promotion').to.equal(-(ledger.issuedMinor + ledger.reloads.sumMinor));
+  expect([...balances.keys()].sort(), 'house accounts').to.deep.equal(
+    spent === 0 ? ['funding'] : ['funding', 'settlement'],
+  );
 }
 
 /** Fails unless the query gives these ids with these amounts, each once, and nothing else. */

@@ -13,6 +13,8 @@ export class Ledger {
   readonly endedHolds = new Map<string, 'captured' | 'released'>();
   readonly transfers = new Map<string, number>();
   readonly reloads = { count: 0, sumMinor: 0 };
+  /** What all cards had when they were issued, together. */
+  issuedMinor = 0;
   /** Some of the answered commands with their answers, to be repeated at the end. */
   readonly sample: { readonly command: ChaosCommand; readonly answer: unknown }[] = [];
   readonly #redemptionIds: string[] = [];

@@ -102,6 +102,7 @@ async function buyCards(courier: Courier, ledger: Ledger, count: number): Promis
     const verdict = await courier.deliver({ operation: 'bulk-create', key: `batch-${cards.length}`, input }, 0);
     expect(verdict).to.have.property('accepted');
     if ('accepted' in verdict) cards.push(...(verdict.accepted['cards'] as ChaosCard[]));
+    ledger.issuedMinor += input.count * AMOUNT_MINOR;
     ledger.answered += 1;
   }
   return cards;

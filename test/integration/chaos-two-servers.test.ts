@@ -1,0 +1,3 @@
+import { chaosOn } from '../support/chaos-scenarios.ts';
+
+chaosOn(2);

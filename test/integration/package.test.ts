@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { before, describe, it } from 'mocha';
 import { installedExamples, type InstalledExamples } from '../support/package.ts';
+import { localLinksOf } from '../support/readme.ts';
 import { run, runWell } from '../support/run.ts';
 
 const SUITES = globSync('src/contracts/*/*-contract.ts').map(
@@ -53,18 +54,32 @@ describe('the packed package', function () {
     expect(exitCode, output).to.equal(0);
   });
 
-  it('consists of compiled code, types and migrations, and of nothing else', async () => {
+  it('consists of compiled code, types, migrations, documents and examples, and of nothing else', async () => {
     const listing = await runWell('tar', ['-tzf', examples.tarball]);
     const files = listing.trim().split('\n');
-    const expected =
-      /^package\/(bin\/portolan\.js|dist\/.+(\.js|\.d\.ts)|migrations\/\d{4}_\w+\.sql|package\.json|[A-Z]+(\.md)?)$/;
-    expect(files.filter((file) => !expected.test(file))).to.deep.equal([]);
+    const code = /^package\/(bin\/portolan\.js|dist\/.+(\.js|\.d\.ts)|migrations\/\d{4}_\w+\.sql|package\.json)$/;
+    const documents = /^package\/([A-Z]+(\.md)?|docs\/[\w/-]+\.md|bench\/README\.md|examples\/[\w/.-]+\.(ts|json))$/;
+    expect(files.filter((file) => !code.test(file) && !documents.test(file))).to.deep.equal([]);
+    const linked = localLinksOf(readFileSync(tool('../README.md'), 'utf8'));
+    const isThere = (path: string) =>
+      files.some((file) => `${file}/`.startsWith(`package/${path.replace(/\/$/, '')}/`));
+    expect(linked.filter((path) => !isThere(path))).to.deep.equal([]);
     expect(files).to.include.members([
       'package/bin/portolan.js',
       'package/dist/cli.js',
       'package/migrations/0001_log.sql',
       'package/LICENSE',
     ]);
+  });
+
+  it('depends on nothing that its code does not name', () => {
+    const { dependencies, peerDependencies } = JSON.parse(readFileSync(tool('../package.json'), 'utf8'));
+    const code = globSync('src/**/*.ts').map((file) => readFileSync(file, 'utf8'));
+    // The container's own peer, which loads it by itself.
+    const { 'reflect-metadata': _, ...direct } = dependencies;
+    const names = Object.keys({ ...direct, ...peerDependencies }).map((name) => name.replace('@types/', ''));
+    const isNamed = (name: string) => code.some((text) => text.includes(`'${name}'`) || text.includes(`'${name}/`));
+    expect(names.filter((name) => !isNamed(name))).to.deep.equal([]);
   });
 
   it('names the Node as its oldest on which the examples are run', async () => {

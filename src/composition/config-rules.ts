@@ -36,7 +36,7 @@ const RULES: readonly Rule[] = [
         ? 'JWKS_URL or ADMIN_TOKEN_SHA256 is required with NODE_ENV=production: without them nobody can call'
         : undefined,
   }),
-  // Whoever can change what travels could put in keys of his own.
+  // Whoever can change what travels could put in keys of their own.
   inProduction({
     of: ['jwksUrl'],
     fault: ({ jwksUrl }) =>

@@ -87,7 +87,8 @@ const PERMISSION_FORM = 'must be permissions such as gift-cards:redeem, gift-car
 /** Whether a contract has such permissions is seen when the application is composed. */
 export const permissions = read((value): readonly string[] => {
   const list = parts(value);
-  if (!list.every((permission) => PERMISSION.test(permission))) throw new Fault(`${PERMISSION_FORM}, parted by commas`);
+  if (!list.every((permission) => PERMISSION.test(permission)))
+    throw new Fault(`${PERMISSION_FORM}, separated by commas`);
   return list;
 });
 
@@ -127,7 +128,7 @@ export const peppers = read((value): readonly Pepper[] => {
   } catch {
     // The table names the faulty pepper by its id, which may be a secret that was put into the wrong place.
     throw new Fault(
-      'must be peppers written id:base64, each of at least 32 bytes and with an id of its own, parted by commas',
+      'must be peppers written id:base64, each of at least 32 bytes and with an id of its own, separated by commas',
     );
   }
   return list;
@@ -138,7 +139,7 @@ const PEPPER_ID = /^[A-Za-z0-9_-]{1,32}$/;
 /** Ids of peppers without their secrets. */
 export const pepperIds = read((value): readonly string[] => {
   const ids = parts(value);
-  if (!ids.every((id) => PEPPER_ID.test(id))) throw new Fault('must be ids of peppers, parted by commas');
+  if (!ids.every((id) => PEPPER_ID.test(id))) throw new Fault('must be ids of peppers, separated by commas');
   return ids;
 });
 
@@ -146,7 +147,9 @@ export const pepperIds = read((value): readonly string[] => {
 export const codeLengths = read((value): readonly number[] => {
   const lengths = parts(value).map((part) => (/^\d{1,2}$/.test(part) ? Number(part) : Number.NaN));
   if (!lengths.every((length) => fits({ length })) || new Set(lengths).size < lengths.length) {
-    throw new Fault(`must be different whole numbers from ${MIN_BODY_LENGTH} to ${MAX_BODY_LENGTH}, parted by commas`);
+    throw new Fault(
+      `must be different whole numbers from ${MIN_BODY_LENGTH} to ${MAX_BODY_LENGTH}, separated by commas`,
+    );
   }
   return lengths;
 });
@@ -171,7 +174,7 @@ export const trustedProxies = read((value): number | readonly string[] => {
   const list = parts(value);
   if (!list.every(isProxy)) {
     throw new Fault(
-      'must be the number of proxies in front, or their addresses, parted by commas: 10.0.0.0/8, ::1, loopback, linklocal, uniquelocal',
+      'must be the number of proxies in front, or their addresses, separated by commas: 10.0.0.0/8, ::1, loopback, linklocal, uniquelocal',
     );
   }
   return list;

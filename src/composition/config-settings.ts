@@ -49,7 +49,7 @@ const server = {
     name: 'TRUST_PROXY',
     schema: schemas.trustedProxies,
     description:
-      'Proxies whose `X-Forwarded-For` is believed: how many stand in front, or their addresses, parted by commas (`10.0.0.0/8`, `loopback`, `linklocal`, `uniquelocal`). None if left out.',
+      'Proxies whose `X-Forwarded-For` is believed: how many stand in front, or their addresses, separated by commas (`10.0.0.0/8`, `loopback`, `linklocal`, `uniquelocal`). None if left out.',
   }),
   bodyLimitBytes: setting({
     name: 'BODY_LIMIT_BYTES',
@@ -134,13 +134,13 @@ const access = {
   anonymousPermissions: setting({
     name: 'ANONYMOUS_PERMISSIONS',
     schema: schemas.permissions,
-    description: 'What callers without credentials may do, parted by commas. Nothing if left out.',
+    description: 'What callers without credentials may do, separated by commas. Nothing if left out.',
   }),
   peppers: setting({
     name: 'PEPPERS',
     schema: schemas.peppers,
     description:
-      'Secrets under which codes are looked up and other secrets kept: `id:base64` of at least 32 random bytes, parted by commas, the newest first; `1:$(openssl rand -base64 32)` makes one. Outside production one is generated into the file `peppers` of the data folder. No backup holds them: keep a copy beside it, for without them no code works.',
+      'Secrets under which codes are looked up and other secrets kept: `id:base64` of at least 32 random bytes, separated by commas, the newest first; `1:$(openssl rand -base64 32)` makes one. Outside production one is generated into the file `peppers` of the data folder. No backup holds them: keep a copy beside it, for without them no code works.',
     requiredInProduction: true,
     secret: true,
   }),
@@ -149,7 +149,7 @@ const access = {
     // No secret, but one may have been put here instead of its id.
     schema: schemas.pepperIds,
     description:
-      'Ids of peppers that are lost for good, parted by commas: the server, which refuses to start where cards name a pepper that `PEPPERS` lacks, starts without these. Codes made under them are dead until they are reissued.',
+      'Ids of peppers that are lost for good, separated by commas: the server, which refuses to start where cards name a pepper that `PEPPERS` lacks, starts without these. Codes made under them are dead until they are reissued.',
     secret: true,
   }),
   rateLimitPerMinute: setting({
@@ -203,7 +203,7 @@ const giftCards = {
     schema: schemas.codeLengths,
     default: '16',
     description:
-      'Symbols of a code, 12 to 31. The first is for new codes; those of older codes follow, parted by commas.',
+      'Symbols of a code, 12 to 31. The first is for new codes; those of older codes follow, separated by commas.',
   }),
   giftCardBatchCodesHours: setting({
     name: 'GIFT_CARD_BATCH_CODES_HOURS',
@@ -245,7 +245,7 @@ const observation = {
     name: 'METRICS_PORT',
     schema: schemas.wholeNumber(0, 65_535),
     description:
-      'Port of its own for `/metrics`, which then asks nobody who he is. If left out, `/metrics` is on the main port, for callers on this machine and those with the permission `metrics:read`.',
+      'Port of its own for `/metrics`, which then asks nobody for credentials. If left out, `/metrics` is on the main port, for callers on this machine and those with the permission `metrics:read`.',
   }),
   otlpEndpoint: setting({
     name: 'OTEL_EXPORTER_OTLP_ENDPOINT',

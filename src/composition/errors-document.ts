@@ -26,8 +26,8 @@ export function errorsDocument(): string {
 Written by \`npm run docs\` from the contracts.
 
 A failure is \`{"success": false, "error": {"code", "message", "details"}, "timestamp"}\`, or \`application/problem+json\`
-(RFC 9457) for clients that ask for it. Codes are stable; messages are for people and may change. A caller without the
-permission \`gift-cards:diagnose\` is told \`gift_cards.refused\` for everything that would tell him something about a code.
+(RFC 9457) for clients that ask for it. Codes are stable; messages are for people and may change. Callers without the
+permission \`gift-cards:diagnose\` are told \`gift_cards.refused\` for everything that would tell them something about a code.
 
 ## Kinds
 

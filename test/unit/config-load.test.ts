@@ -82,7 +82,7 @@ describe('Configuration', () => {
     expect(lines).to.deep.equal([
       'PORT="http" must be a whole number from 0 to 65535',
       'REQUEST_TIMEOUT_MS="1e3" must be a whole number from 100 to 600000',
-      'GIFT_CARD_CODE_LENGTHS="8" must be different whole numbers from 12 to 31, parted by commas',
+      'GIFT_CARD_CODE_LENGTHS="8" must be different whole numbers from 12 to 31, separated by commas',
       'LOG_LEVEL="loud" must be one of error, warn, info, debug',
     ]);
     for (const line of lines) expect(line).to.not.match(/[\r\n]/);

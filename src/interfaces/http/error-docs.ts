@@ -20,7 +20,10 @@ export function errorTable(contracts: readonly ContextContract[]): readonly Erro
   const found = new Map<DomainErrorClass, string[]>(TRANSPORT_ERRORS.map((type) => [type, []]));
   for (const contract of contracts) {
     for (const [verb, { errors }] of Object.entries(contract.operations)) {
-      for (const type of errors) found.set(type, [...(found.get(type) ?? []), spell(contract, verb).word]);
+      for (const type of errors) {
+        if (TRANSPORT_ERRORS.includes(type)) continue; // Any operation can meet it, whoever lists it.
+        found.set(type, [...(found.get(type) ?? []), spell(contract, verb).word]);
+      }
     }
   }
   const rows = [...found].map(([type, words]): ErrorRow => {

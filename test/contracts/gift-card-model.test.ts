@@ -5,10 +5,10 @@ import { histories, MAX_UNITS } from '../support/gift-card-commands.ts';
 import { historySystem } from '../support/gift-card-history.ts';
 import { HistoryRun } from '../support/gift-card-run.ts';
 import { memoryGiftCardSite } from '../support/gift-card-site.ts';
+import { inCi } from '../support/in-ci.ts';
 import { postgresGiftCardSite } from '../support/postgres-gift-card-site.ts';
 
 const HOUR_MS = 3_600_000;
-const inCi = process.env['CI'] !== undefined;
 const seed = Number(process.env['PROPERTY_SEED'] ?? Date.now() % 2 ** 31);
 
 /**

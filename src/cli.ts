@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 import { randomUUID } from 'node:crypto';
 import type { Caller } from './application/shared/client.ts';
-import { isLoopback } from './composition/config-schemas.ts';
 import { ConfigurationError, loadConfig } from './composition/config.ts';
 import { APPLICATION_CONTRACTS } from './composition/contracts.ts';
 import type { Maintenance } from './composition/maintenance.ts';
 import { urlOf } from './composition/own-url.ts';
 import { adminTokenIfThere } from './composition/secrets.ts';
 import { VERSION } from './composition/version.ts';
+import { isLoopback } from './infrastructure/system/loopback.ts';
 import { CliFailure } from './interfaces/cli/failure-report.ts';
 import { runCli } from './interfaces/cli/program.ts';
 import { explaining } from './interfaces/cli/server-caller.ts';

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { loadConfig, type Environment } from '../../src/composition/config.ts';
+import { createJwksVerifier } from '../../src/infrastructure/jwt/jwks-verifier.ts';
 import { faultsOf } from '../support/config-faults.ts';
 
 const COMPLETE: Environment = {
@@ -43,15 +44,18 @@ describe('Configuration in production', () => {
     expect(loadConfig({ ...rest, ...jwt }).jwtAudience).to.equal('shop');
   });
 
-  it('is refused where keys are fetched in a way that others can change', () => {
-    const jwt = { ...COMPLETE, JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' };
-    expect(faultsOf({ ...jwt, JWKS_URL: 'http://keys.example.com/jwks' })).to.deep.equal([
-      'JWKS_URL must begin with https:// with NODE_ENV=production, unless it is on this machine',
-    ]);
-    for (const host of ['localhost', '127.0.0.1:8080', '[::1]']) {
-      expect(faultsOf({ ...jwt, JWKS_URL: `http://${host}/jwks` }), host).to.deep.equal([]);
+  it('is refused, as everywhere, where keys are fetched in a way that others can change', () => {
+    for (const NODE_ENV of ['production', 'development']) {
+      const jwt = { ...COMPLETE, NODE_ENV, JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' };
+      expect(faultsOf({ ...jwt, JWKS_URL: 'http://keys.example.com/jwks' }), NODE_ENV).to.deep.equal([
+        'JWKS_URL must begin with https://, unless it is on this machine',
+      ]);
+      for (const host of ['localhost', '127.0.0.1:8080', '127.0.0.2', '[::1]']) {
+        const address = `http://${host}/jwks`;
+        expect(faultsOf({ ...jwt, JWKS_URL: address }), host).to.deep.equal([]);
+        createJwksVerifier({ keys: new URL(address), issuer: 'i', audience: 'a' });
+      }
     }
-    expect(faultsOf({ ...jwt, NODE_ENV: 'development', JWKS_URL: 'http://keys.example.com/jwks' })).to.deep.equal([]);
   });
 
   it('is refused where everybody may do everything', () => {

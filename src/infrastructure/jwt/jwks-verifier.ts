@@ -2,6 +2,7 @@ import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose';
 import type { JwtClaims, JwtVerifier } from '../../application/access/jwt-principal.ts';
 import { ServiceUnavailable, Unauthenticated } from '../../application/shared/errors.ts';
+import { isTrustworthy } from './key-address.ts';
 
 /** Both are signatures with a key pair: nothing that this service holds lets anybody sign. */
 const ALGORITHMS = ['RS256', 'ES256'];
@@ -67,10 +68,7 @@ export function createJwksVerifier(options: JwksVerifierOptions): JwtVerifier {
 }
 
 function remoteKeys(url: URL, options: JwksVerifierOptions): JWTVerifyGetKey {
-  const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback)) {
-    throw new TypeError('The keys for JSON Web Tokens must be fetched by https.');
-  }
+  if (!isTrustworthy(url)) throw new TypeError('The keys for JSON Web Tokens must be fetched by https.');
   const keys = createRemoteJWKSet(url, {
     timeoutDuration: options.timeoutMs ?? 2000,
     cooldownDuration: options.cooldownMs ?? 30_000,

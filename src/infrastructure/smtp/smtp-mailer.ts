@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { createTransport } from 'nodemailer';
 import { type Mail, type Mailer, MailUnavailable, type SendMailOptions } from '../../application/shared/mailer.ts';
 import { requireSendable } from '../../application/shared/sendable-mail.ts';
+import { isLoopback } from '../system/loopback.ts';
 import { mailFailure } from './smtp-failure.ts';
 
 export interface SmtpMailerOptions {
@@ -31,7 +32,8 @@ export function createSmtpMailer(options: SmtpMailerOptions): SmtpMailer {
     url,
     pool: true,
     maxConnections,
-    requireTLS: !isLocal(url),
+    // Password and codes must not travel in the clear; to this machine nothing travels.
+    requireTLS: !isLoopback(new URL(url).hostname),
     dnsTimeout: timeoutMs,
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,
@@ -87,12 +89,6 @@ export function createSmtpMailer(options: SmtpMailerOptions): SmtpMailer {
 
 function addressOf(from: string): string {
   return /<([^<>]+)>$/.exec(from)?.[1] ?? from;
-}
-
-/** Password and codes must not travel in the clear; to this machine nothing travels. */
-function isLocal(url: string): boolean {
-  const { hostname } = new URL(url);
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }
 
 /** The same for each try, so that a receiver who got a mail twice can drop one; tells nothing of the key. */

@@ -1,4 +1,4 @@
-import { isLoopback } from './config-schemas.ts';
+import { isTrustworthy } from '../infrastructure/jwt/key-address.ts';
 import type { Config } from './config-settings.ts';
 
 type Values = Partial<Config>;
@@ -36,14 +36,13 @@ const RULES: readonly Rule[] = [
         ? 'JWKS_URL or ADMIN_TOKEN_SHA256 is required with NODE_ENV=production: without them nobody can call'
         : undefined,
   }),
-  // Whoever can change what travels could put in keys of their own.
-  inProduction({
+  {
     of: ['jwksUrl'],
     fault: ({ jwksUrl }) =>
-      jwksUrl?.startsWith('http:') === true && !isLoopback(new URL(jwksUrl).hostname)
-        ? 'JWKS_URL must begin with https:// with NODE_ENV=production, unless it is on this machine'
+      jwksUrl !== undefined && !isTrustworthy(new URL(jwksUrl))
+        ? 'JWKS_URL must begin with https://, unless it is on this machine'
         : undefined,
-  }),
+  },
   inProduction({
     of: ['anonymousPermissions'],
     fault: ({ anonymousPermissions }) =>

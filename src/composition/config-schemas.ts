@@ -193,8 +193,3 @@ export const unsupported = (what: string) =>
   read((): undefined => {
     throw new Fault(`must not be set: this version has no adapter for ${what}`);
   });
-
-/** Whether a host name or address, as `URL.hostname` has it, is this machine. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
-}

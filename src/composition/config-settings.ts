@@ -115,7 +115,7 @@ const access = {
   jwksUrl: setting({
     name: 'JWKS_URL',
     schema: schemas.address('https', 'http'),
-    description: 'Where the public keys of the JWT issuer are (RS256, ES256).',
+    description: 'Where the public keys of the JWT issuer are (RS256, ES256); by https, unless it is this machine.',
   }),
   jwtIssuer: setting({ name: 'JWT_ISSUER', schema: schemas.line, description: 'The `iss` that JWTs must have.' }),
   jwtAudience: setting({ name: 'JWT_AUDIENCE', schema: schemas.line, description: 'The `aud` that JWTs must have.' }),

@@ -17,7 +17,7 @@ export type DeliveryOutcome = 'delivered' | 'dropped' | 'done_before';
 export function deliverCode(ports: Ports): (deliveryId: string, context: CommandContext) => Promise<DeliveryOutcome> {
   const { reader, mailer } = ports;
   return async (deliveryId, context) => {
-    const { tenant } = context;
+    const { tenant, signal, causationId } = context;
     const delivery = await reader.delivery(tenant, deliveryId);
     if (delivery?.status !== 'pending') return 'done_before';
     const [card, recipient] = await Promise.all([
@@ -30,7 +30,9 @@ export function deliverCode(ports: Ports): (deliveryId: string, context: Command
       return 'dropped';
     }
     const { expiresAt, balance } = card;
-    await mailer.send(codeMail({ to: recipient.email, message: recipient.message, code, amount: balance, expiresAt }));
+    const mail = codeMail({ to: recipient.email, message: recipient.message, code, amount: balance, expiresAt });
+    // By the job: its retries are one mail, but whoever asks for the mail again wants a second one.
+    await mailer.send(mail, { signal, idempotencyKey: causationId ?? deliveryId });
     await end(ports, context, deliveryId, 'delivered');
     return 'delivered';
   };

@@ -13,7 +13,7 @@ export interface Mail {
 
 export interface SendMailOptions {
   /** Ends waiting with `MailUnavailable`; the mail may have been taken over all the same. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The same for each try of one mail, so that receivers can tell a repetition from a second mail. */
   readonly idempotencyKey?: string;
 }

@@ -14,12 +14,15 @@ type Resolved<Tokens extends readonly Token<unknown>[]> = {
   readonly [I in keyof Tokens]: Tokens[I] extends Token<infer T> ? T : never;
 };
 
-/** The container with typed tokens: a factory whose parameters don't fit its tokens doesn't compile. */
+/**
+ * The container with typed tokens: a value or a factory that doesn't fit its tokens doesn't compile. `NoInfer`: the token
+ * alone says what is wanted, or a value that is less would pass for a token of less.
+ */
 export class Wiring {
   readonly #container = new Container({ defaultScope: 'Singleton' });
 
   /** Binds something that exists. */
-  value<T>(to: Token<T>, value: T): void {
+  value<T>(to: Token<T>, value: NoInfer<T>): void {
     this.#container.bind<T>(to.key).toConstantValue(value);
   }
 
@@ -27,7 +30,7 @@ export class Wiring {
   single<T, const Tokens extends readonly Token<unknown>[]>(
     to: Token<T>,
     from: Tokens,
-    make: (...parts: Resolved<Tokens>) => T,
+    make: (...parts: Resolved<Tokens>) => NoInfer<T>,
   ): void {
     const keys = from.map(({ key }) => key);
     const factory = make as (...parts: unknown[]) => T;

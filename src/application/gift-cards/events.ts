@@ -3,7 +3,7 @@ import { event } from '../shared/contract.ts';
 import { currency, decimalText, foreignId, instant, uuid } from '../shared/schemas.ts';
 
 const card = { cardId: uuid, balance: decimalText, currency };
-const about = (summary: string, facts: z.ZodRawShape) =>
+const about = <F extends z.ZodRawShape>(summary: string, facts: F) =>
   event({ summary, version: 1, key: 'cardId', payload: z.object({ ...card, ...facts }) });
 const paid = { redemptionId: uuid, orderId: z.string(), purpose: z.string(), amount: decimalText };
 const why = { reason: z.string() };

@@ -1,0 +1,58 @@
+/** What a program that embeds or adapts has to be able to name. `npm run types` checks this file; nothing runs it. */
+import type { CardFilter, Liability, Page, Paged, Reconciliation } from '../../src/composition/entry-gift-cards.ts';
+import type {
+  Authenticate,
+  Fetch,
+  HealthOptions,
+  HttpApiOptions,
+  HttpClientOptions,
+  Report,
+  RetryPolicy,
+} from '../../src/composition/entry-http.ts';
+import type { memoryJobQueue } from '../../src/composition/entry-jobs.ts';
+import type { createMemoryApiTokens, createMemoryRateCounters } from '../../src/composition/entry-memory.ts';
+import type { createMemoryLockService } from '../../src/composition/entry-memory.ts';
+import type {
+  ApiTokenRepository,
+  EventSeals,
+  JobDefinition,
+  JobQueue,
+  JobRetryPolicy,
+  JobSchedule,
+  LockService,
+  PositionTokens,
+  RateCounters,
+  Sealer,
+} from '../../src/composition/entry-portolan.ts';
+import type { GiftCardAdapters, GiftCardService } from '../../src/composition/entry-gift-cards.ts';
+
+/** Compiles only where `Given` does for `Wanted`. */
+type Fits<Wanted, _Given extends Wanted> = true;
+
+/** The memory adapters are of the ports that the suites are for. */
+export type Adapters = [
+  Fits<JobQueue, ReturnType<typeof memoryJobQueue>>,
+  Fits<ApiTokenRepository, ReturnType<typeof createMemoryApiTokens>>,
+  Fits<RateCounters, ReturnType<typeof createMemoryRateCounters>>,
+  Fits<LockService, ReturnType<typeof createMemoryLockService>>,
+];
+
+/** The names are those of the parameters and results that they are needed for. */
+export type Uses = [
+  Fits<Authenticate, HttpApiOptions['authenticate']>,
+  Fits<Report, HttpApiOptions['report']>,
+  Fits<HealthOptions, NonNullable<HttpApiOptions['health']>>,
+  Fits<PositionTokens, NonNullable<HttpApiOptions['positions']>>,
+  Fits<PositionTokens, GiftCardService['positions']>,
+  Fits<Sealer, GiftCardService['ports']['sealer']>,
+  Fits<Fetch, NonNullable<HttpClientOptions['fetch']>>,
+  Fits<Partial<RetryPolicy>, NonNullable<HttpClientOptions['retry']>>,
+  Fits<Parameters<GiftCardAdapters['reader']['list']>, [string, CardFilter, Page]>,
+  Fits<Paged<unknown>, Awaited<ReturnType<GiftCardAdapters['reader']['list']>>>,
+  Fits<readonly Liability[], Awaited<ReturnType<GiftCardAdapters['reader']['liability']>>>,
+  Fits<Reconciliation, Awaited<ReturnType<GiftCardAdapters['reader']['reconcile']>>>,
+  Fits<readonly JobDefinition[], Parameters<JobQueue['work']>[0]>,
+  Fits<JobRetryPolicy, NonNullable<JobDefinition['retries']>>,
+  Fits<JobSchedule, Parameters<JobQueue['schedule']>[0]>,
+  Fits<{ run(): unknown }, EventSeals>,
+];

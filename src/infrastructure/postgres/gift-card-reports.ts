@@ -56,6 +56,14 @@ export async function liability(
   }));
 }
 
+/** What enters (positive) and leaves the accounts of one kind, which begin with its name and a colon. */
+function sidesOf(kind: 'hold' | 'transfer'): string {
+  return `SELECT credit_account AS account, amount, currency FROM gift_cards.transactions
+      WHERE tenant = $1 AND credit_account LIKE '${kind}:%'
+    UNION ALL SELECT debit_account, -amount, currency FROM gift_cards.transactions
+      WHERE tenant = $1 AND debit_account LIKE '${kind}:%'`;
+}
+
 /** Each check names what breaks it; all are silent on a sound journal. */
 const CHECKS: readonly { readonly kind: Finding['kind']; readonly sql: string }[] = [
   {
@@ -68,37 +76,50 @@ const CHECKS: readonly { readonly kind: Finding['kind']; readonly sql: string }[
   },
   {
     kind: 'chain',
-    sql: `SELECT gift_card_id::text AS id, format('entry %s does not follow from the one before', entry_number) AS detail
-      FROM (SELECT gift_card_id, entry_number, balance_before,
-          lag(balance_after, 1, 0::bigint) OVER card AS expected, row_number() OVER card AS number
-        FROM gift_cards.transactions WHERE tenant = $1
-        WINDOW card AS (PARTITION BY gift_card_id ORDER BY entry_number)) AS chain
-      WHERE balance_before <> expected OR entry_number <> number`,
+    sql: `SELECT id, format('entry %s %s', entry_number, fault) AS detail
+      FROM (SELECT t.gift_card_id::text AS id, entry_number, CASE
+          WHEN c.id IS NULL THEN 'has no card'
+          WHEN t.currency <> c.currency THEN 'is in another currency than its card'
+          WHEN t.debit_account LIKE 'card:%' AND t.debit_account <> 'card:' || c.id
+            OR t.credit_account LIKE 'card:%' AND t.credit_account <> 'card:' || c.id THEN 'moves money of another card'
+          WHEN balance_after <> balance_before + CASE WHEN t.credit_account LIKE 'card:%' THEN amount ELSE 0 END
+            - CASE WHEN t.debit_account LIKE 'card:%' THEN amount ELSE 0 END THEN 'does not add up'
+          WHEN balance_before <> lag(balance_after, 1, 0::bigint) OVER card
+            OR entry_number <> lag(entry_number, 1, 0::bigint) OVER card + 1 THEN 'does not follow from the one before'
+          END AS fault
+        FROM gift_cards.transactions t LEFT JOIN gift_cards.cards c ON c.id = t.gift_card_id AND c.tenant = $1
+        WHERE t.tenant = $1
+        WINDOW card AS (PARTITION BY t.gift_card_id ORDER BY entry_number)) AS chain
+      WHERE fault IS NOT NULL`,
+  },
+  {
+    kind: 'trial_balance',
+    sql: `SELECT account AS id, format('the two halves of the transfer differ by %s', abs(sum(amount))) AS detail
+      FROM (${sidesOf('transfer')}) AS sides
+      GROUP BY account HAVING sum(amount) <> 0 OR min(currency) <> max(currency)`,
   },
   {
     kind: 'hold',
-    sql: `SELECT h.id::text, format('account %s, hold %s %s', coalesce(a.sum, 0), h.status, h.amount) AS detail
-      FROM gift_cards.holds h LEFT JOIN (
-        SELECT account, sum(amount) AS sum FROM (
-          SELECT credit_account AS account, amount FROM gift_cards.transactions
-            WHERE tenant = $1 AND credit_account LIKE 'hold:%'
-          UNION ALL SELECT debit_account, -amount FROM gift_cards.transactions
-            WHERE tenant = $1 AND debit_account LIKE 'hold:%') AS sides GROUP BY account) a
+    sql: `SELECT coalesce(h.id::text, substr(a.account, 6)) AS id,
+        format('account %s, hold %s', coalesce(a.sum, 0), coalesce(h.status || ' ' || h.amount, 'missing')) AS detail
+      FROM (SELECT id, status, amount FROM gift_cards.holds WHERE tenant = $1) h FULL JOIN (
+        SELECT account, sum(amount) AS sum FROM (${sidesOf('hold')}) AS sides GROUP BY account) a
         ON a.account = 'hold:' || h.id
-      WHERE h.tenant = $1 AND coalesce(a.sum, 0) <> CASE h.status WHEN 'open' THEN h.amount ELSE 0 END`,
+      WHERE coalesce(a.sum, 0) <> CASE h.status WHEN 'open' THEN h.amount ELSE 0 END`,
   },
   {
     kind: 'redemption',
-    sql: `SELECT r.id::text, format('paid %s and refunded %s by the journal, %s and %s by the record',
-        coalesce(j.paid, 0), coalesce(j.refunded, 0), r.amount, r.refunded) AS detail
-      FROM gift_cards.redemptions r LEFT JOIN (
+    sql: `SELECT coalesce(r.id::text, j.reference_id) AS id,
+        format('paid %s and refunded %s by the journal, %s and %s by the record',
+          coalesce(j.paid, 0), coalesce(j.refunded, 0), coalesce(r.amount, 0), coalesce(r.refunded, 0)) AS detail
+      FROM (SELECT id, amount, refunded FROM gift_cards.redemptions WHERE tenant = $1) r FULL JOIN (
         SELECT reference_id,
           sum(amount) FILTER (WHERE transaction_type IN ('redemption', 'capture')) AS paid,
           sum(amount) FILTER (WHERE transaction_type = 'refund') AS refunded
         FROM gift_cards.transactions
         WHERE tenant = $1 AND transaction_type IN ('redemption', 'capture', 'refund') GROUP BY reference_id) j
         ON j.reference_id = r.id::text
-      WHERE r.tenant = $1 AND (r.amount <> coalesce(j.paid, 0) OR r.refunded <> coalesce(j.refunded, 0))`,
+      WHERE coalesce(r.amount, 0) <> coalesce(j.paid, 0) OR coalesce(r.refunded, 0) <> coalesce(j.refunded, 0)`,
   },
   {
     kind: 'receipt',
@@ -112,7 +133,7 @@ const CHECKS: readonly { readonly kind: Finding['kind']; readonly sql: string }[
 
 const MAX_FINDINGS = 100;
 
-/** Proves cards, holds, redemptions and receipts against the journal, and the journal against itself. */
+/** Proves cards, holds, transfers, redemptions and receipts against the journal, and the journal against itself. */
 export function reconcile(pool: Pool, tenant: string): Promise<Reconciliation> {
   return inSnapshot(pool, async (client) => {
     const counts = await client.query<{ cards: number; entries: number }>(

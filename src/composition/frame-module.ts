@@ -38,7 +38,13 @@ export function shareOut(total: number): {
 /** Binds what every context stands on: pools, log, jobs, metrics, secrets, rate limits, the pipeline's hooks. */
 export function bindFrame(wiring: Wiring): void {
   bindStorage(wiring);
-  wiring.single(tokens.METRICS, [], () => createPrometheusMetrics({ version: VERSION }));
+  wiring.single(tokens.METRICS, [tokens.LOGGER], (logger) =>
+    createPrometheusMetrics({
+      version: VERSION,
+      onSourceFault: (error, { kind, name }) =>
+        logger.warn('a source of metrics is down', { error, kind, source: name }),
+    }),
+  );
   wiring.single(tokens.TRACER, [], openTelemetryTracer);
   wiring.single(tokens.SEALER, [tokens.PEPPERS], createSealer);
   wiring.single(tokens.HASH, [tokens.PEPPERS], receiptHash);

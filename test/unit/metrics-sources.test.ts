@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { JobStatistics } from '../../src/application/shared/job-queue.ts';
 import type { EventLogState } from '../../src/application/shared/metrics.ts';
+import { kept } from '../../src/composition/watch-state.ts';
 import { createPrometheusMetrics } from '../../src/infrastructure/telemetry/prometheus-metrics.ts';
 import { samplesOf } from '../support/exposition.ts';
 
@@ -16,17 +17,15 @@ const statistics = (type: string, dead: number): JobStatistics => ({
 describe('Sources of metrics', () => {
   it('tell queues, requests and connections as they are at that moment', async () => {
     const metrics = create();
-    let depth = 3;
-    metrics.watch({ kind: 'commit-queue', name: 'gift-cards', read: () => depth });
-    metrics.watch({ kind: 'http', name: 'main', read: () => 7 });
+    let inFlight = 7;
+    metrics.watch({ kind: 'http', name: 'main', read: () => inFlight });
     metrics.watch({ kind: 'pool', name: 'queries', read: () => ({ busy: 4, idle: 1, waiting: 2 }) });
     const first = samplesOf(await metrics.text());
-    expect(first.get('portolan_commit_queue_depth{repository="gift-cards"}')).to.equal(3);
     expect(first.get('portolan_http_requests_in_flight{server="main"}')).to.equal(7);
     expect(first.get('portolan_database_connections{pool="queries",state="busy"}')).to.equal(4);
     expect(first.get('portolan_database_connections{pool="queries",state="waiting"}')).to.equal(2);
-    depth = 0;
-    expect(samplesOf(await metrics.text()).get('portolan_commit_queue_depth{repository="gift-cards"}')).to.equal(0);
+    inFlight = 0;
+    expect(samplesOf(await metrics.text()).get('portolan_http_requests_in_flight{server="main"}')).to.equal(0);
   });
 
   it('tell how far each consumer is behind the head of the log', async () => {
@@ -74,6 +73,41 @@ describe('Sources of metrics', () => {
     expect(samples.get('portolan_source_up{kind="pool",source="queries"}')).to.equal(0);
     expect(samples.get('portolan_source_up{kind="http",source="main"}')).to.equal(1);
     expect(samples.get('portolan_http_requests_in_flight{server="main"}')).to.equal(1);
+  });
+
+  it('that fail say why to whoever keeps the log', async () => {
+    const faults: unknown[] = [];
+    const onSourceFault = (error: unknown, { kind, name }: { kind: string; name: string }): void =>
+      void faults.push([kind, name, error]);
+    const metrics = createPrometheusMetrics({ version: '1', processMetrics: false, onSourceFault });
+    const failure = new Error('no database');
+    metrics.watch({ kind: 'jobs', name: 'jobs', read: () => Promise.reject(failure) });
+    await metrics.text();
+    expect(faults).to.deep.equal([['jobs', 'jobs', failure]]);
+  });
+
+  it('that are late are not asked again before they have answered', async () => {
+    const metrics = create(10);
+    const answers: ((types: JobStatistics[]) => void)[] = [];
+    metrics.watch({ kind: 'jobs', name: 'jobs', read: () => new Promise((resolve) => answers.push(resolve)) });
+    for (let scrape = 0; scrape < 3; scrape += 1) await metrics.text();
+    expect(answers).to.have.length(1);
+    answers[0]?.([]);
+    await new Promise((resolve) => setImmediate(resolve));
+    await metrics.text();
+    expect(answers).to.have.length(2);
+  });
+
+  it('that are costly are read again only after a while', async () => {
+    let [now, reads] = [0, 0];
+    const read = kept(
+      10_000,
+      async () => (reads += 1),
+      () => now,
+    );
+    expect([await read(), await read()]).to.deep.equal([1, 1]);
+    now = 10_000;
+    expect(await read()).to.equal(2);
   });
 
   it('that fail leave no old values behind', async () => {

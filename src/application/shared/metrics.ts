@@ -36,7 +36,6 @@ export interface PoolState {
 
 /** Something that is asked for its state whenever metrics are collected; what fails is reported as down. */
 export type MetricSource =
-  | { readonly kind: 'commit-queue'; readonly name: string; readonly read: () => number }
   | { readonly kind: 'http'; readonly name: string; readonly read: () => number }
   | { readonly kind: 'pool'; readonly name: string; readonly read: () => PoolState }
   | { readonly kind: 'event-log'; readonly name: string; readonly read: () => Promise<EventLogState> }

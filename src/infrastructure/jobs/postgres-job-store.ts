@@ -8,6 +8,7 @@ import type { Claim, ClaimedJob, ClaimSlot, JobNews, JobStore, PreparedJob, Sett
 import { PostgresJobDepths } from './postgres-job-depths.ts';
 import { jobOfRow } from './postgres-job-row.ts';
 import type { JobRow } from './postgres-job-row.ts';
+import { jobStatistics } from './postgres-job-statistics.ts';
 import { PostgresJobSignals } from './postgres-job-signals.ts';
 import { checkOut } from '../postgres/pools.ts';
 import * as sql from './postgres-job-sql.ts';
@@ -70,15 +71,8 @@ export class PostgresJobStore implements JobStore {
     return rows[0]?.type;
   }
 
-  async statistics(tenant?: string): Promise<readonly JobStatistics[]> {
-    type Row = { type: string; state: JobState; jobs: number; oldest_ms: number };
-    const { rows } = await this.#query<Row>(sql.statisticsSql, [tenant ?? null]);
-    return [...Map.groupBy(rows, ({ type }) => type)].map(([type, states]) => {
-      const counts = { scheduled: 0, queued: 0, running: 0, completed: 0, cancelled: 0, dead: 0 };
-      for (const { state, jobs } of states) counts[state] = jobs;
-      const waiting = states.filter(({ state }) => state === 'queued' || state === 'scheduled');
-      return { type, counts, oldestWaitingMs: Math.max(0, ...waiting.map((row) => row.oldest_ms)) };
-    });
+  statistics(tenant?: string): Promise<readonly JobStatistics[]> {
+    return jobStatistics(this.#pool, tenant);
   }
 
   async purge(olderThanMs: number, states: readonly JobState[]): Promise<number> {

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AnsweredRequest, Metrics, MetricSource, OperationRecorder } from '../../application/shared/metrics.ts';
 import { BoundedLabel } from './bounded-label.ts';
-import { createSources } from './prometheus-sources.ts';
+import { createSources, type SourceFault } from './prometheus-sources.ts';
 
 export interface PrometheusOptions {
   /** Version of the service, a label of `portolan_build_info`. */
@@ -10,6 +10,8 @@ export interface PrometheusOptions {
   readonly processMetrics?: boolean;
   /** How long a source may take to tell its state; 2,000 if left out. */
   readonly sourceTimeoutMs?: number;
+  /** Told why a source is down, at each collection; for the log. */
+  readonly onSourceFault?: SourceFault;
 }
 
 export interface PrometheusMetrics extends Metrics {
@@ -41,7 +43,7 @@ export function createPrometheusMetrics(options: PrometheusOptions): PrometheusM
     buckets: BATCH_SIZES,
     registers,
   });
-  const sources = createSources(registry, options.sourceTimeoutMs ?? 2_000);
+  const sources = createSources(registry, options.sourceTimeoutMs ?? 2_000, options.onSourceFault ?? (() => undefined));
   return {
     operation: operationMetrics(registry),
     answered: requestMetrics(registry),

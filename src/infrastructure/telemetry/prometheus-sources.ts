@@ -5,7 +5,10 @@ import { within } from './within.ts';
 /** Sources of gauges. */
 export interface Sources {
   watch(source: MetricSource): void;
-  /** Asks all sources; collections that overlap ask once. Never rejects. */
+  /**
+   * Asks all sources; collections that overlap ask once, and a source that is late is not asked again before it has
+   * answered. Never rejects.
+   */
   collect(): Promise<void>;
 }
 
@@ -13,21 +16,30 @@ export interface Sources {
  * Gauges whose values are asked for when metrics are collected. A source that fails or is late leaves no values, and
  * `portolan_source_up` says so: a collection always answers, database or not.
  */
-export function createSources(registry: Registry, timeoutMs: number): Sources {
+export function createSources(registry: Registry, timeoutMs: number, onFault: SourceFault): Sources {
   const gauges = new GaugeTable(registry);
-  const sources: MetricSource[] = [];
+  const sources: WatchedSource[] = [];
   let running: Promise<void> | undefined;
   const collectAll = async (): Promise<void> => {
-    const states = await Promise.all(sources.map((source) => stateOf(source, timeoutMs)));
+    const states = await Promise.all(sources.map((watched) => stateOf(watched, timeoutMs, onFault)));
     gauges.replace(states.flat());
   };
   return {
-    watch: (source) => void sources.push(source),
+    watch: (source) => void sources.push({ source, pending: undefined }),
     collect() {
       running ??= collectAll().finally(() => (running = undefined));
       return running;
     },
   };
+}
+
+/** Told why a source is down. */
+export type SourceFault = (error: unknown, source: Pick<MetricSource, 'kind' | 'name'>) => void;
+
+interface WatchedSource {
+  readonly source: MetricSource;
+  /** The answer that is still waited for. */
+  pending: Promise<readonly Sample[]> | undefined;
 }
 
 interface Sample {
@@ -38,7 +50,6 @@ interface Sample {
 
 const GAUGES = {
   portolan_source_up: 'Whether a source of metrics answered: 1 or 0',
-  portolan_commit_queue_depth: 'Commands that wait for a commit of their repository',
   portolan_http_requests_in_flight: 'Requests that are being answered',
   portolan_database_connections: 'Connections of a pool by state, and callers who wait for one',
   portolan_event_log_head: 'Last position of the event log',
@@ -50,7 +61,6 @@ const GAUGES = {
 
 const LABELS: { readonly [G in keyof typeof GAUGES]: readonly string[] } = {
   portolan_source_up: ['kind', 'source'],
-  portolan_commit_queue_depth: ['repository'],
   portolan_http_requests_in_flight: ['server'],
   portolan_database_connections: ['pool', 'state'],
   portolan_event_log_head: ['log'],
@@ -85,16 +95,18 @@ class GaugeTable {
   }
 }
 
-async function stateOf(source: MetricSource, timeoutMs: number): Promise<readonly Sample[]> {
+async function stateOf(watched: WatchedSource, timeoutMs: number, onFault: SourceFault): Promise<readonly Sample[]> {
+  const { source } = watched;
   const up = (value: number): Sample => ({
     gauge: 'portolan_source_up',
     labels: { kind: source.kind, source: source.name },
     value,
   });
   try {
-    return [up(1), ...(await within(timeoutMs, samplesOf(source)))];
-  } catch {
-    // Whoever reads the metrics sees that the source is down; why it is down is in the log of what failed.
+    watched.pending ??= samplesOf(source).finally(() => (watched.pending = undefined));
+    return [up(1), ...(await within(timeoutMs, watched.pending))];
+  } catch (error) {
+    onFault(error, source);
     return [up(0)];
   }
 }
@@ -102,8 +114,6 @@ async function stateOf(source: MetricSource, timeoutMs: number): Promise<readonl
 async function samplesOf(source: MetricSource): Promise<readonly Sample[]> {
   const { name } = source;
   switch (source.kind) {
-    case 'commit-queue':
-      return [{ gauge: 'portolan_commit_queue_depth', labels: { repository: name }, value: source.read() }];
     case 'http':
       return [{ gauge: 'portolan_http_requests_in_flight', labels: { server: name }, value: source.read() }];
     case 'pool':

@@ -1,5 +1,8 @@
 import tseslint from 'typescript-eslint';
 
+const PURE = 'Time, randomness and hashing come in as functions and arguments.';
+const LIFE = 'Only src/server.ts and src/cli.ts end the process or listen to it.';
+
 /** Correctness rules that the compiler does not have; layout is Prettier's business. */
 export default tseslint.config(
   { ignores: ['dist', 'coverage', 'data', 'examples', 'test/architecture/fixtures'] },
@@ -23,6 +26,42 @@ export default tseslint.config(
       'max-lines': ['error', { max: 300 }],
       'max-lines-per-function': ['error', { max: 70, skipComments: true }],
       eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['src/domain/**/*.ts', 'src/application/**/*.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['process', 'crypto', 'performance', 'setTimeout', 'setInterval', 'globalThis'].map((name) => ({
+          name,
+          message: PURE,
+        })),
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: PURE },
+        { object: 'Math', property: 'random', message: PURE },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: PURE },
+        { selector: "CallExpression[callee.name='Date']", message: PURE },
+      ],
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/domain/**', 'src/application/**', 'src/server.ts', 'src/cli.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        ...['exit', 'exitCode', 'on', 'once', 'addListener'].map((property) => ({
+          object: 'process',
+          property,
+          message: LIFE,
+        })),
+      ],
     },
   },
   {

@@ -295,6 +295,17 @@ describe('documents of the interface', () => {
     }
   });
 
+  it('answer ranges and conditions that they cannot meet with a refusal, not as a failure of their own', async () => {
+    const api = await startDemoApi();
+    const file = '/docs/favicon-32x32.png';
+    const range = await api.get(file, { range: 'bytes=99999999-' });
+    expect([range.status, (await range.arrayBuffer()).byteLength > 0]).to.deep.equal([200, true]);
+    const condition = await api.get(file, { 'if-match': '"x"' });
+    expect(condition.status).to.equal(400);
+    expect(await condition.json()).to.have.nested.property('error.code', 'request.malformed');
+    expect(api.reports).to.deep.equal([]);
+  });
+
   it('can be joined by routes that are no operations', async () => {
     const api = await startDemoApi({
       api: {

@@ -56,6 +56,8 @@ export function mountDocs(app: Express, frame: Frame): void {
   });
   addGet(app, frame, '/docs/start.js', fixedDocument('text/javascript; charset=utf-8', START));
   for (const file of ASSETS) {
-    addGet(app, frame, `/docs/${file}`, (_exchange, response) => response.sendFile(file, { root }));
+    addGet(app, frame, `/docs/${file}`, (_exchange, response) =>
+      response.sendFile(file, { root, acceptRanges: false }),
+    );
   }
 }

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import helmet from 'helmet';
-import { DomainError } from '../../domain/shared/domain-error.ts';
 import type { Principal } from '../../application/shared/call.ts';
 import { MalformedRequest, UnknownOperation } from '../../application/shared/errors.ts';
 import type { AnsweredRequest } from '../../application/shared/metrics.ts';
@@ -11,6 +10,7 @@ import { mountDocs } from './docs-page.ts';
 import { errorPage, errorTable } from './error-docs.ts';
 import { JSON_TYPE, sendFailure, sendSuccess } from './exchange.ts';
 import type { Authenticate, Frame, RateLimitOf, Report } from './exchange.ts';
+import { needsReport } from './failure.ts';
 import { addGet, exchangeOf, fixedDocument } from './get-route.ts';
 import { mountHealth, type HealthOptions } from './health.ts';
 import { mountMetrics } from './metrics.ts';
@@ -114,14 +114,26 @@ function operationsByPath(operations: HttpApiOptions['operations'], frame: Frame
   };
 }
 
-/** What Express itself refuses (a path that is no percent-encoded UTF-8), and what an added route threw. */
+/**
+ * What Express itself refuses (a path that is no percent-encoded UTF-8, a condition that a file does not meet), and what
+ * an added route threw.
+ */
 function lastResort(frame: Frame): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
     const exchange = exchangeOf(frame, request, response);
     if (error instanceof URIError) return sendFailure(exchange, new MalformedRequest('The path cannot be decoded.'));
-    if (!(error instanceof DomainError)) {
+    if (isRefusal(error)) {
+      return sendFailure(exchange, new MalformedRequest('The request cannot be answered as it is.'));
+    }
+    if (needsReport(error)) {
       frame.report(error, { correlationId: exchange.correlationId, where: 'http' });
     }
     sendFailure(exchange, error);
   };
+}
+
+/** Whether Express, or what it is made of, blames the client: its errors carry the status that they stand for. */
+function isRefusal(error: unknown): boolean {
+  const status: unknown = error instanceof Error ? Reflect.get(error, 'status') : undefined;
+  return typeof status === 'number' && status >= 400 && status < 500;
 }

@@ -141,6 +141,8 @@ describe('operations over HTTP', () => {
     expect(same.status).to.equal(304);
     expect(await same.text()).to.equal('');
     expect(same.headers.get('etag')).to.equal(etag);
+    // Without leave to keep the answer no client would ever have a tag to send.
+    for (const { headers } of [first, same]) expect(headers.get('cache-control')).to.equal('private, no-cache');
     expect((await api.get('/v1/parcels/find?limit=2', { 'if-none-match': etag })).status).to.equal(200);
   });
 

@@ -71,7 +71,10 @@ export function send({ request, response, correlationId }: Exchange, status: num
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-/** Sends the success envelope; with `tagged`, an entity tag of the data and 304 where the client already has it. */
+/**
+ * Sends the success envelope; with `tagged`, an entity tag of the data, by which a client that keeps the answer for itself
+ * can ask whether it is still the same, and 304 where it is.
+ */
 export function sendSuccess(
   exchange: Exchange,
   reply: Reply<unknown>,
@@ -83,6 +86,7 @@ export function sendSuccess(
   if (tagged) {
     const etag = `W/"${hash('sha256', `${reply.nextCursor ?? ''}\n${data}`, 'base64url').slice(0, 27)}"`;
     response.setHeader('ETag', etag);
+    response.setHeader('Cache-Control', 'private, no-cache');
     if (matchesEtag(request.headers['if-none-match'], etag)) return sendNotModified(exchange);
   }
   const meta = JSON.stringify({
@@ -126,6 +130,7 @@ export function sendFailure(exchange: Exchange, error: unknown): void {
 
 function setFailureHeaders({ request, response }: Exchange, { status, details, retryAfterSeconds }: Failure): void {
   response.removeHeader('ETag');
+  response.removeHeader('Cache-Control');
   if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', retryAfterSeconds);
   if (status === 401) {
     const tried = request.headers.authorization !== undefined;

@@ -7,6 +7,8 @@ import helmet from 'helmet';
 import { z } from 'zod';
 import { command, context } from '../src/application/shared/contract.ts';
 import { compile } from '../src/application/shared/pipeline.ts';
+import { observeOperations } from '../src/infrastructure/telemetry/observe-operations.ts';
+import { createPrometheusMetrics } from '../src/infrastructure/telemetry/prometheus-metrics.ts';
 import { createHttpApi } from '../src/interfaces/http/http-api.ts';
 import type { LoadResult } from './http-load.ts';
 
@@ -38,21 +40,16 @@ function bareExpress(): RequestListener {
   return app;
 }
 
-/** The same command through the whole interface, calls counted as metrics would. */
+/** The same command through the whole interface, with the metrics that the server keeps. */
 function wholePipeline(): RequestListener {
-  const calls = new Map<string, number>();
+  const metrics = createPrometheusMetrics({ version: 'bench' });
   const operations = compile(
     echoes,
     { say: (data) => Promise.resolve({ data }) },
-    {
-      observe: async (operation, call, run) => {
-        const result = await run(call);
-        calls.set(operation.word, (calls.get(operation.word) ?? 0) + 1);
-        return result;
-      },
-    },
+    { observe: observeOperations(metrics) },
   );
   return createHttpApi({
+    answered: (request) => metrics.answered(request),
     operations,
     info: { title: 'Benchmark', version: '1' },
     anonymous: { id: 'anonymous', kind: 'anonymous', tenant: 'default', permissions: new Set(['echoes:*']) },

@@ -19,7 +19,7 @@ import {
   UnknownPermission,
   UnknownRole,
 } from '../../src/domain/access/errors.ts';
-import { ACROSS_TENANTS, missingFrom } from '../../src/domain/access/permission.ts';
+import { ACROSS_TENANTS, missingFrom } from '../../src/domain/shared/permission.ts';
 import type { CommandContext, NewEvent } from '../../src/domain/shared/decision.ts';
 import { tokenSecrets } from '../../src/infrastructure/access/token-secrets.ts';
 import { createMemoryApiTokens } from '../../src/infrastructure/memory/memory-api-tokens.ts';

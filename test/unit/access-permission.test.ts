@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ACROSS_TENANTS, covers, missingFrom, narrow } from '../../src/domain/access/permission.ts';
+import { isPermitted } from '../../src/application/shared/call.ts';
+import { ACROSS_TENANTS, covers, missingFrom, narrow } from '../../src/domain/shared/permission.ts';
 
 const CONTEXTS = ['gift-cards', 'returns', 'api-tokens'];
 const OPERATIONS = ['redeem', 'void', 'list'];
@@ -28,6 +29,18 @@ function actsOf(permissions: readonly string[]): ReadonlySet<string> {
 }
 
 describe('Permissions', () => {
+  it('are asked for at a call by the same rule', () => {
+    const permitted = (held: readonly string[], wanted: string): boolean =>
+      isPermitted({ id: 'user:1', kind: 'user', tenant: 'default', permissions: new Set(held) }, wanted);
+    fc.assert(
+      fc.property(permissionSet, fc.constantFrom(...PERMISSIONS), (held, wanted) => {
+        expect(permitted(held, wanted)).to.equal(held.some((one) => covers(one, wanted)));
+      }),
+    );
+    expect(permitted(['*'], ACROSS_TENANTS)).to.equal(false);
+    expect(permitted(['gift-cards:redeem'], 'gift-cards:redeem:own')).to.equal(true);
+  });
+
   it('cover themselves and what stands below them', () => {
     expect(covers('gift-cards:redeem', 'gift-cards:redeem')).to.equal(true);
     expect(covers('gift-cards:redeem', 'gift-cards:redeem:own')).to.equal(true);

@@ -7,7 +7,7 @@ import {
   UnknownPermission,
   UnknownRole,
 } from '../../domain/access/errors.ts';
-import { ACROSS_TENANTS } from '../../domain/access/permission.ts';
+import { ACROSS_TENANTS } from '../../domain/shared/permission.ts';
 import { command, context, event, query, sampled, secret } from '../shared/contract.ts';
 import { instant, instantAhead, paging, text, textLike } from '../shared/schemas.ts';
 

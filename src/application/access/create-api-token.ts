@@ -1,7 +1,7 @@
 import type { ApiTokenBook, ApiTokenChanges, ApiTokenRepository } from '../../domain/access/api-token-repository.ts';
 import { ApiToken, type NewApiToken } from '../../domain/access/api-token.ts';
 import { CreatorNoLongerActive, InvalidTokenExpiry, PermissionNotHeld } from '../../domain/access/errors.ts';
-import { missingFrom } from '../../domain/access/permission.ts';
+import { missingFrom } from '../../domain/shared/permission.ts';
 import type { Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
 import { commandContext, type Call, type Principal } from '../shared/call.ts';

@@ -1,4 +1,4 @@
-import { EVERYTHING, narrow } from '../../domain/access/permission.ts';
+import { EVERYTHING, narrow } from '../../domain/shared/permission.ts';
 import type { Principal } from '../shared/call.ts';
 import { Unauthenticated } from '../shared/errors.ts';
 import type { PermissionManifest } from './permission-manifest.ts';

@@ -1,4 +1,4 @@
-import { ACROSS_TENANTS, EVERYTHING } from '../../domain/access/permission.ts';
+import { ACROSS_TENANTS, EVERYTHING } from '../../domain/shared/permission.ts';
 import type { ContextContract } from '../shared/contract.ts';
 import { spell } from '../shared/spelling.ts';
 

@@ -1,5 +1,5 @@
 import { UnknownPermission, UnknownRole } from '../../domain/access/errors.ts';
-import { EVERYTHING } from '../../domain/access/permission.ts';
+import { EVERYTHING } from '../../domain/shared/permission.ts';
 import type { PermissionManifest } from './permission-manifest.ts';
 
 /** Named sets of permissions, from configuration. */

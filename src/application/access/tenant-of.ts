@@ -1,4 +1,4 @@
-import { ACROSS_TENANTS } from '../../domain/access/permission.ts';
+import { ACROSS_TENANTS } from '../../domain/shared/permission.ts';
 import type { Call } from '../shared/call.ts';
 import { PermissionDenied } from '../shared/errors.ts';
 

@@ -1,3 +1,4 @@
+import { isHeld } from '../../domain/shared/permission.ts';
 import type { CommandContext, ReceiptKey } from '../../domain/shared/decision.ts';
 
 /** The longest id of a principal, as logged events, receipts and jobs keep it; 255 characters of a JWT's subject fit. */
@@ -16,11 +17,9 @@ export interface Principal {
   readonly permissions: ReadonlySet<string>;
 }
 
-/** True when the principal holds the permission itself or a wildcard that covers it. */
-export function isPermitted(principal: Principal, permission: string): boolean {
-  const { permissions } = principal;
-  if (permissions.has(permission) || permissions.has('*')) return true;
-  return permissions.has(`${permission.slice(0, permission.indexOf(':'))}:*`);
+/** True when the principal holds the permission itself or one that includes it. */
+export function isPermitted({ permissions }: Principal, permission: string): boolean {
+  return isHeld(permissions, permission);
 }
 
 /** One call of one operation, whatever transport brought it. */

@@ -5,20 +5,24 @@
  */
 export const EVERYTHING = '*';
 
+const OWN = ':own';
+
 /**
  * Lets a caller manage API tokens of other tenants. No wildcard includes it: who may do anything within one tenant
  * still has no say in another.
  */
 export const ACROSS_TENANTS = 'api-tokens:across-tenants';
 
-/** Whether whoever holds the first permission may do all that the second one allows. */
-export function covers(held: string, wanted: string): boolean {
-  if (held === wanted) return true;
+/** Whether somebody with these permissions may do all that the wanted one allows; four look-ups at most. */
+export function isHeld(held: ReadonlySet<string>, wanted: string): boolean {
+  if (held.has(wanted)) return true;
   if (wanted === ACROSS_TENANTS) return false;
-  if (held === EVERYTHING) return true;
-  if (held.endsWith(':*')) return wanted.startsWith(held.slice(0, -1));
-  return wanted === `${held}:own`;
+  if (held.has(EVERYTHING) || held.has(`${wanted.slice(0, wanted.indexOf(':'))}:*`)) return true;
+  return wanted.endsWith(OWN) && held.has(wanted.slice(0, -OWN.length));
 }
+
+/** Whether whoever holds the first permission may do all that the second one allows. */
+export const covers = (held: string, wanted: string): boolean => isHeld(new Set([held]), wanted);
 
 /** Those of the wanted permissions that none of the held ones covers. */
 export function missingFrom(held: Iterable<string>, wanted: Iterable<string>): readonly string[] {

@@ -6,6 +6,7 @@ import {
   createTokenUses,
   forgetRevoked,
   permissionManifest,
+  type TokenUses,
 } from '../application/access/index.ts';
 import type { Logger } from '../application/shared/logger.ts';
 import type { ApiTokenRepository } from '../domain/access/api-token-repository.ts';
@@ -16,6 +17,7 @@ import { limitFailedLogins } from '../infrastructure/rate-limit/failed-logins.ts
 import { METRICS_PERMISSION } from '../interfaces/http/metrics.ts';
 import type { Config } from './config.ts';
 import { contextModule, type ContextModule } from './context-module.ts';
+import type { Resources } from './resources.ts';
 import { token, type Wiring } from './token.ts';
 import * as tokens from './tokens.ts';
 
@@ -37,7 +39,7 @@ export function bindAccess(wiring: Wiring): void {
     (repository, roles, manifest, config, staticTokens, resources, logger, log) => {
       const uses = createTokenUses(repository);
       const onError = (error: unknown): void => logger.warn('uses of API tokens were not stored', { error });
-      resources.every('token uses', 5_000, uses.flush, onError);
+      storeUses(uses, resources, onError);
       const jwt = jwtOf(config, logger);
       const authenticator = createAuthenticator({
         ...{ tokens: { repository, secrets: tokenSecrets }, uses, roles, manifest, staticTokens, now: Date.now },
@@ -61,6 +63,17 @@ export function bindAccess(wiring: Wiring): void {
         apiTokenHandlers({ repository, secrets: tokenSecrets, sealer, roles, manifest, forget }),
       ),
   );
+}
+
+/** Stores uses every few seconds, and those of the last seconds at the end. */
+export function storeUses(
+  { flush }: Pick<TokenUses, 'flush'>,
+  resources: Resources,
+  onError: (error: unknown) => void,
+): void {
+  // Closed after the timer, which stands above it.
+  resources.own('last token uses', flush, () => flush().catch(onError));
+  resources.every('token uses', 5_000, flush, onError);
 }
 
 function jwtOf({ jwksUrl, jwtIssuer, jwtAudience }: Config, logger: Logger) {

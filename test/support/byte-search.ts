@@ -71,11 +71,15 @@ export class ByteSearch {
     return { finds, bytes };
   }
 
-  /** Every row of every table of every schema, PostgreSQL's own included; the role has to be a superuser. */
+  /**
+   * Every row of every table of every schema, PostgreSQL's own included; the role has to be a superuser. Temporary tables
+   * are left out: they may be gone when their turn comes, nobody but their session can read them, and they are emptied at
+   * each commit. What their files held is looked for by `inFolder`.
+   */
   async inDatabase(client: Client): Promise<{ readonly finds: readonly Find[]; readonly tables: number }> {
     const { rows: tables } = await client.query<{ name: string }>(
       `SELECT format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-       WHERE relkind IN ('r', 'm') ORDER BY 1`,
+       WHERE relkind IN ('r', 'm') AND relpersistence <> 't' ORDER BY 1`,
     );
     const finds: Find[] = [];
     for (const { name } of tables) {

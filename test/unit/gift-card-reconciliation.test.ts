@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { JournalEntry } from '../../src/domain/gift-cards/journal.ts';
 import { reconcile, type Books } from '../../src/infrastructure/memory/memory-reconciliation.ts';
-import { at, HOUR, later, newIssue, payment, usd } from '../support/gift-card-builder.ts';
+import { at, HOUR, later, newIssue, onlyOne, payment, usd } from '../support/gift-card-builder.ts';
 import { GiftCard } from '../../src/domain/gift-cards/gift-card.ts';
 
 /** The books of one card with a redemption, of which a part was refunded, and an open hold. */
@@ -72,6 +72,17 @@ describe('Reconciling gift cards', () => {
     expect(kinds({ ...books, cards })).to.deep.equal(['hold']);
     const holds = books.holds.map((hold) => ({ ...hold, amountMinor: 400n }));
     expect(kinds({ ...books, holds })).to.deep.equal(['hold']);
+  });
+
+  it('finds holds and redemptions that are in the journal alone', () => {
+    const books = soundBooks();
+    const [redemption, hold] = [onlyOne(books.redemptions).id, onlyOne(books.holds).id];
+    expect(reconcile({ ...books, redemptions: [] }).findings).to.deep.equal([
+      { kind: 'redemption', id: redemption, detail: 'the redemption is missing' },
+    ]);
+    expect(reconcile({ ...books, holds: [] }).findings).to.deep.equal([
+      { kind: 'hold', id: hold, detail: 'the hold is missing' },
+    ]);
   });
 
   it('finds a transfer of which only one half was booked', () => {

@@ -26,6 +26,7 @@ export function reconcile({ cards, journal, redemptions, holds }: Books): Reconc
     ...cards.flatMap((card) => checkCard(card, byCard.get(card.id) ?? [], balances)),
     ...holds.flatMap((hold) => checkHold(hold, openHolds, balances)),
     ...redemptions.flatMap((redemption) => checkRedemption(redemption, byReference.get(redemption.id) ?? [])),
+    ...missingRecords(journal, holds, redemptions, balances),
     ...[...balances]
       .filter(([account, minor]) => account.startsWith('transfer:') && minor !== 0n)
       .map(([account]) => finding('trial_balance', account, 'the two halves of the transfer differ')),
@@ -89,6 +90,24 @@ function checkHold(hold: Hold, openHolds: ReadonlySet<string>, balances: Balance
     return [finding('hold', hold.id, 'the journal reserves another amount')];
   }
   return isOpen === openHolds.has(hold.id) ? [] : [finding('hold', hold.id, 'the card does not agree on its status')];
+}
+
+/** Holds and redemptions that the journal tells of and nobody has stored. */
+function missingRecords(
+  journal: readonly JournalEntry[],
+  holds: readonly Hold[],
+  redemptions: readonly Redemption[],
+  balances: Balances,
+): readonly Finding[] {
+  const held = new Set(holds.map(({ id }) => `hold:${id}`));
+  const lost = [...balances].filter(([account, minor]) => /^hold:/.test(account) && minor !== 0n && !held.has(account));
+  const stored = new Set(redemptions.map(({ id }) => id));
+  const paid = journal.filter(({ type }) => type === 'redemption' || type === 'capture' || type === 'refund');
+  const ids = new Set(paid.map(({ referenceId }) => referenceId ?? ''));
+  return [
+    ...lost.map(([account]) => finding('hold', account.slice('hold:'.length), 'the hold is missing')),
+    ...[...ids].filter((id) => !stored.has(id)).map((id) => finding('redemption', id, 'the redemption is missing')),
+  ];
 }
 
 function checkRedemption(redemption: Redemption, entries: readonly JournalEntry[]): readonly Finding[] {

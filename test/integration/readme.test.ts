@@ -1,21 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import { migrate } from '../../src/infrastructure/postgres/migrate.ts';
+import { CHECKOUT, copyOfCheckout } from '../support/checkout.ts';
 import { installedExamples } from '../support/package.ts';
 import { freePort } from '../support/ports.ts';
-import { temporaryFolder, testDatabase } from '../support/postgres.ts';
+import { testDatabase } from '../support/postgres.ts';
 import { blocksOf, localLinksOf } from '../support/readme.ts';
 import { cleanEnvironment, collect, runWell } from '../support/run.ts';
 
-const ROOT = resolve(import.meta.dirname, '../..');
-const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const README = readFileSync(join(CHECKOUT, 'README.md'), 'utf8');
 const MAX_LINES = 150;
 const PEPPERS = `1:${'5eed'.repeat(11)}`;
 
@@ -34,13 +34,13 @@ describe('the README', function () {
 
   it('names the commands that start and test it, which are those of CI', () => {
     expect(shell).to.include.members([START, TEST]);
-    expect(readFileSync(join(ROOT, '.ci/run'), 'utf8')).to.match(/npm ci[^&]*&& npm test/);
+    expect(readFileSync(join(CHECKOUT, '.ci/run'), 'utf8')).to.match(/npm ci[^&]*&& npm test/);
   });
 
   it('links to files that are there', () => {
     const targets = localLinksOf(README);
     expect(targets).not.to.deep.equal([]);
-    expect(targets.filter((target) => !existsSync(join(ROOT, target)))).to.deep.equal([]);
+    expect(targets.filter((target) => !existsSync(join(CHECKOUT, target)))).to.deep.equal([]);
   });
 
   describe('in a fresh copy of the repository', () => {
@@ -51,7 +51,7 @@ describe('the README', function () {
     let env: NodeJS.ProcessEnv;
 
     before(async () => {
-      folder = await copyOfRepository();
+      folder = await copyOfCheckout();
       port = String(await freePort());
       env = { ...newcomersEnvironment(), PORT: port };
       server = spawn('bash', ['-c', START], { cwd: folder, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -121,16 +121,6 @@ async function answers(url: string, program: ChildProcess, output: () => string)
     await sleep(100);
   }
   throw new Error(`It ended with ${program.exitCode}:\n${output()}`);
-}
-
-/** What a commit of the work tree would hold. */
-async function copyOfRepository(): Promise<string> {
-  const folder = await temporaryFolder();
-  const list = await runWell('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT });
-  for (const file of list.split('\0').filter((name) => name !== '' && existsSync(join(ROOT, name)))) {
-    await cp(join(ROOT, file), join(folder, file));
-  }
-  return folder;
 }
 
 /** No configuration of the program, and not this project's own Node. */

@@ -2,7 +2,7 @@ import { EmbeddedPostgresError } from '../infrastructure/embedded-postgres/embed
 import { backup } from '../infrastructure/postgres/backup.ts';
 import { BackupError, type BackupSummary } from '../infrastructure/postgres/backup-format.ts';
 import { migrate, MigrationError } from '../infrastructure/postgres/migrate.ts';
-import { restore } from '../infrastructure/postgres/restore.ts';
+import { restore, type RestoreResult } from '../infrastructure/postgres/restore.ts';
 import { CliFailure } from '../interfaces/cli/failure-report.ts';
 import { loadConfig, type Environment } from './config.ts';
 import { databaseFault } from './fault-lines.ts';
@@ -11,7 +11,7 @@ import { databaseSettings, withOwnerUrl } from './open-database.ts';
 import { peppersIfThere } from './secrets.ts';
 
 /** What was restored, and which peppers it lacks. */
-export interface RestoreSummary extends BackupSummary {
+export interface RestoreSummary extends RestoreResult {
   /** Codes that were made under these work only when they are configured again: a backup holds no peppers. */
   readonly missingPeppers: readonly string[];
 }

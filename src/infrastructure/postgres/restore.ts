@@ -23,6 +23,15 @@ import { beginEpoch } from './log-epoch.ts';
 import { appliedMigrations } from './migrate.ts';
 import { sqlState } from './statement.ts';
 
+/** What was filled in. */
+export interface RestoreResult extends BackupSummary {
+  /**
+   * Why the statistics that queries are planned by could not be gathered, or null. All is restored nevertheless;
+   * PostgreSQL gathers them by itself within minutes, or `ANALYZE` does at once.
+   */
+  readonly analyzeFault: string | null;
+}
+
 /** How long connections that are just being closed are waited for. */
 const QUIET_WITHIN_MS = 2_000;
 const POLL_MS = 50;
@@ -34,26 +43,39 @@ const POLL_MS = 50;
  *
  * @throws BackupError when it is refused, or the file is damaged or no backup
  */
-export async function restore(ownerUrl: string, file: string): Promise<BackupSummary> {
+export async function restore(ownerUrl: string, file: string): Promise<RestoreResult> {
   return connected(ownerUrl, async (client) => {
-    const lines = new LineReader(unpacked(file));
-    try {
-      await requireSameVersion(client, await firstLine(lines));
-      await requireQuiet(client);
-      await client.query('BEGIN');
-      const tables = await tablesInOrder(client);
-      await lock(client, tables);
-      await empty(client, tables);
-      const summary = await fill(client, lines, file, tables);
-      await beginEpoch(client);
-      await client.query('COMMIT');
-      // Plans made on the statistics of empty tables would be wrong ones.
-      await client.query(`ANALYZE ${tables.map(({ table }) => table).join(', ')}`);
-      return summary;
-    } catch (error) {
-      throw backupError('The backup could not be restored', error);
-    }
+    const { summary, tables } = await restored(client, file);
+    return { ...summary, analyzeFault: await analyzeFault(client, tables) };
   });
+}
+
+async function restored(client: pg.Client, file: string) {
+  const lines = new LineReader(unpacked(file));
+  try {
+    await requireSameVersion(client, await firstLine(lines));
+    await requireQuiet(client);
+    await client.query('BEGIN');
+    const tables = await tablesInOrder(client);
+    await lock(client, tables);
+    await empty(client, tables);
+    const summary = await fill(client, lines, file, tables);
+    await beginEpoch(client);
+    await client.query('COMMIT');
+    return { summary, tables };
+  } catch (error) {
+    throw backupError('The backup could not be restored', error);
+  }
+}
+
+/** Plans made on the statistics of empty tables would be wrong ones. Resolves to why there are no others, if so. */
+async function analyzeFault(client: pg.Client, tables: readonly Table[]): Promise<string | null> {
+  try {
+    await client.query(`ANALYZE ${tables.map(({ table }) => table).join(', ')}`);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** The file's text; reading it fails with whatever is wrong with the file. */

@@ -33,6 +33,7 @@ describe('Issuing a gift card', () => {
       cardId: issue.id,
       amount: '100.00',
       purchaserId: 'buyer',
+      holderId: null,
       batchId: null,
       expiresAt: later(24 * 3_600_000).toISOString(),
       balance: '100.00',

@@ -13,6 +13,7 @@ export const events = {
   'gift_card.created': about('A card was issued', {
     amount: decimalText,
     purchaserId: z.string(),
+    holderId: z.string().nullable(),
     batchId: uuid.nullable(),
     expiresAt: instant.nullable(),
   }),
@@ -72,6 +73,8 @@ export const events = {
       amount: decimalText,
       currency,
       purchaserId: z.string(),
+      prefix: z.string(),
+      expiresAt: instant.nullable(),
     }),
   }),
 } as const;

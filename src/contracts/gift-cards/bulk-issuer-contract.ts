@@ -102,7 +102,12 @@ const CASES: readonly GiftCardCase[] = [
           { streamVersion: 2, fromIndex: 4, count: 6 },
         ].map((facts) => ({
           ...{ type: 'gift_card.batch_created', batchId: batch.id, amount: '5.00', currency: 'USD' },
-          ...{ purchaserId: 'promotion', ...facts },
+          ...{
+            purchaserId: 'promotion',
+            prefix: batch.prefix,
+            expiresAt: batch.expiresAt?.toISOString() ?? null,
+            ...facts,
+          },
         })),
       );
     },

@@ -77,7 +77,7 @@ export class GiftCard {
       { type: 'creation', from: fundedBy, to: `card:${from.id}`, amountMinor: amount.minor },
       moment,
     );
-    const facts = { amount: amount.toDecimal(), purchaserId: from.purchaserId, batchId };
+    const facts = { amount: amount.toDecimal(), purchaserId: from.purchaserId, holderId, batchId };
     return new GiftCard(record(funded, 'created', { ...facts, expiresAt: from.expiresAt?.toISOString() ?? null }));
   }
 

@@ -1,8 +1,9 @@
 import type { BulkCard, BulkIssuer } from '../../application/gift-cards/bulk-issuer.ts';
+import { batchCreated } from '../../domain/gift-cards/batch-created.ts';
 import { BatchNotFound } from '../../domain/gift-cards/errors.ts';
 import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Batch } from '../../domain/gift-cards/records.ts';
-import type { CommandContext, NewEvent } from '../../domain/shared/decision.ts';
+import type { CommandContext } from '../../domain/shared/decision.ts';
 import { Money } from '../../domain/shared/money.ts';
 import type { MemoryGiftCardStore } from './memory-gift-card-store.ts';
 
@@ -52,15 +53,4 @@ function firstState(batch: Batch, { id, codeIndex, lastFour, entryId }: BulkCard
   const [entry] = card.changes.entries;
   if (entry === undefined) throw new Error(`Gift card ${id} was issued without an entry.`);
   return { snapshot: { ...card.toSnapshot(), version: 0 }, entry };
-}
-
-function batchCreated(batch: Batch, fromIndex: number, count: number, streamVersion: number): NewEvent {
-  const { id: batchId, currency, purchaserId } = batch;
-  const amount = Money.ofMinor(batch.amountMinor, currency).toDecimal();
-  return {
-    stream: `gift_card_batch:${batchId}`,
-    streamVersion,
-    type: 'gift_card.batch_created',
-    payload: { batchId, fromIndex, count, amount, currency, purchaserId },
-  };
 }

@@ -3,10 +3,10 @@ import { Readable } from 'node:stream';
 import type { ClientBase, Pool } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { BulkCard, BulkIssuer } from '../../application/gift-cards/bulk-issuer.ts';
+import { batchCreated } from '../../domain/gift-cards/batch-created.ts';
 import { BatchNotFound } from '../../domain/gift-cards/errors.ts';
 import type { Batch } from '../../domain/gift-cards/records.ts';
 import type { CommandContext } from '../../domain/shared/decision.ts';
-import { Money } from '../../domain/shared/money.ts';
 import { appendEvents } from './append-events.ts';
 import { eventRows } from './command-log.ts';
 import { BATCH_JSON, batchOf, type BatchRow } from './gift-card-rows.ts';
@@ -60,15 +60,7 @@ export class PostgresBulkIssuer implements BulkIssuer {
   }
 
   async #append(client: ClientBase, context: CommandContext, batch: Batch, fromIndex: number, count: number) {
-    const event = {
-      stream: `gift_card_batch:${batch.id}`,
-      streamVersion: await nextVersion(client, context.tenant, batch.id),
-      type: 'gift_card.batch_created',
-      payload: {
-        ...{ batchId: batch.id, fromIndex, count, purchaserId: batch.purchaserId },
-        ...Money.ofMinor(batch.amountMinor, batch.currency).toJSON(),
-      },
-    };
+    const event = batchCreated(batch, fromIndex, count, await nextVersion(client, context.tenant, batch.id));
     const append = appendEvents(eventRows(context, [event], [], this.#newId));
     const { rows } = await client.query<{ position: string }>(queryOf(append));
     return BigInt(rows[0]?.position ?? 0);

@@ -270,7 +270,8 @@ describe('the life of a gift card', () => {
     it('voids for good, and records who, why and where the remainder went', async () => {
       const { id, code } = await world.issue('80.00');
       const hold = await world.call('hold', { code, orderId: 'o1', amount: usd('30.00') });
-      expect(await world.call('void', { code, reason: 'fraud', adminId: 'eve', account: 'promotion' })).to.equal(true);
+      const end = { code, reason: 'fraud', adminId: 'eve', account: 'promotion' } as const;
+      expect(await world.call('void', end, { inProcess: true })).to.equal(true);
       const card = await world.call('getCard', { cardId: id });
       expect(card).to.include({ status: 'voided', voidedBy: 'eve', voidReason: 'fraud' });
       expect(card.currentBalance).to.deep.equal(usd('0.00'));
@@ -279,6 +280,13 @@ describe('the life of a gift card', () => {
       expect((await world.refusal('capture', { holdId: hold.holdId })).details).to.deep.equal({ status: 'released' });
       const twice = await world.refusal('void', { cardId: id, reason: 'fraud' });
       expect(twice.code).to.equal('gift_cards.voided_card');
+    });
+
+    it('lets nobody outside of the process say that somebody else did it', async () => {
+      const { id } = await world.issue();
+      const refusal = await world.refusal('void', { cardId: id, reason: 'fraud', adminId: 'eve' });
+      expect(refusal.code).to.equal('request.invalid_input');
+      expect(refusal.details['issues']).to.have.nested.property('[0].path', 'adminId');
     });
 
     it('names the caller where no other admin is named', async () => {

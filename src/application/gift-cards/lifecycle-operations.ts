@@ -52,7 +52,9 @@ export const lifecycleOperations = {
   }),
   void: command({
     summary: 'End a card for good',
-    input: staff({ reason, adminId: userId.optional(), account: account.default('void') }),
+    input: staff({ reason, account: account.default('void') }),
+    // Over a network the caller is who it is; a program may act for one of its own people.
+    libraryInput: staff({ reason, account: account.default('void'), adminId: userId.optional() }),
     output: z.boolean(),
     errors: staffErrors,
     idempotency: 'required',

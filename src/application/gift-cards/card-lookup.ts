@@ -6,7 +6,7 @@ import { STAND_IN } from '../../domain/gift-cards/stand-in.ts';
 import { DomainError } from '../../domain/shared/domain-error.ts';
 import { subjectOf, type Call } from '../shared/call.ts';
 import type { GiftCardPorts } from './ports.ts';
-import { isTelling } from './refusals.ts';
+import { isTelling, lookUpByStaff } from './refusals.ts';
 
 type LookupPorts = Pick<GiftCardPorts, 'vault' | 'policy'>;
 
@@ -91,18 +91,20 @@ function cardByCode(book: GiftCardBook, keys: CodeKeys, newestPepperId: string):
 
 /**
  * Finds a card for somebody who only reads. Throws `InvalidCode` or `CardNotFound`; to a caller who may see only his
- * own cards, a code of somebody else's is as unknown as any other.
+ * own cards, a code of somebody else's is as unknown as any other. Wrong codes are counted: then throws `RateLimited`.
  */
 export async function findCard(
-  ports: LookupPorts & Pick<GiftCardPorts, 'reader'>,
+  ports: LookupPorts & Pick<GiftCardPorts, 'reader' | 'guard'>,
   reference: CardReference,
   call: Call,
 ): Promise<{ readonly card: GiftCard; readonly now: Date }> {
-  const by = readReference(ports, reference);
-  const [card, now] = await Promise.all([ports.reader.find(call.principal.tenant, by), ports.reader.now()]);
-  if (card !== undefined && (call.reach !== 'own' || isOwner(card, call))) return { card, now };
-  if (reference.code !== undefined) refuseCode();
-  throw new CardNotFound('There is no such card.');
+  return lookUpByStaff(ports, call, reference.code, async () => {
+    const by = readReference(ports, reference);
+    const [card, now] = await Promise.all([ports.reader.find(call.principal.tenant, by), ports.reader.now()]);
+    if (card !== undefined && (call.reach !== 'own' || isOwner(card, call))) return { card, now };
+    if (reference.code !== undefined) refuseCode();
+    throw new CardNotFound('There is no such card.');
+  });
 }
 
 function isOwner(card: GiftCard, call: Call): boolean {

@@ -4,7 +4,7 @@ import type { giftCards } from './contract.ts';
 import type { GiftCardPorts } from './ports.ts';
 import { viewCard } from './views.ts';
 
-type Ports = Pick<GiftCardPorts, 'reader' | 'vault' | 'policy'>;
+type Ports = Pick<GiftCardPorts, 'reader' | 'vault' | 'policy' | 'guard'>;
 
 /** Shows one card. */
 export function getCard(ports: Ports): Handler<(typeof giftCards)['operations']['getCard']> {

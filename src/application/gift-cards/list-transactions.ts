@@ -4,7 +4,7 @@ import type { giftCards } from './contract.ts';
 import type { GiftCardPorts } from './ports.ts';
 import { viewTransaction } from './views.ts';
 
-type Ports = Pick<GiftCardPorts, 'reader' | 'vault' | 'policy'>;
+type Ports = Pick<GiftCardPorts, 'reader' | 'vault' | 'policy' | 'guard'>;
 
 /** Lists the journal of a card, newest first. */
 export function listTransactions(ports: Ports): Handler<(typeof giftCards)['operations']['listTransactions']> {

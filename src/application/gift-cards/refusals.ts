@@ -1,4 +1,10 @@
-import { CardNotFound, DISTINCT_REFUSALS, GiftCardRefused, HolderMismatch } from '../../domain/gift-cards/errors.ts';
+import {
+  CardNotFound,
+  DISTINCT_REFUSALS,
+  GiftCardRefused,
+  HolderMismatch,
+  InvalidCode,
+} from '../../domain/gift-cards/errors.ts';
 import { CurrencyMismatch } from '../../domain/shared/money.ts';
 import { isPermitted, subjectOf, type Call } from '../shared/call.ts';
 import type { GiftCardPorts } from './ports.ts';
@@ -12,24 +18,53 @@ export const isTelling = (error: unknown): boolean => TELLING.some((type) => err
 export const mayKnowWhy = ({ principal, inProcess }: Call): boolean =>
   inProcess === true || isPermitted(principal, 'gift-cards:diagnose');
 
+/** Runs what a code was presented for, and counts it where it fails by one of these errors. Throws `RateLimited`. */
+async function counted<Result>(
+  { guard }: Pick<GiftCardPorts, 'guard'>,
+  call: Call,
+  presented: string | undefined,
+  isRefusal: (error: unknown) => boolean,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  if (presented === undefined) return run();
+  guard.check(call);
+  try {
+    const result = await run();
+    guard.accepted(call);
+    return result;
+  } catch (error) {
+    if (isRefusal(error)) guard.refused(call);
+    throw error;
+  }
+}
+
+/**
+ * Runs an operation of somebody who is told why a card cannot be used. Where a code stands for the card, wrong ones
+ * count against whoever guesses: also staff has no business trying codes. Throws `RateLimited` for those.
+ */
+export function lookUpByStaff<Result>(
+  ports: Pick<GiftCardPorts, 'guard'>,
+  call: Call,
+  presented: string | undefined,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  return counted(ports, call, presented, (error) => error instanceof InvalidCode, run);
+}
+
 /**
  * Runs an attempt at a card. Callers who may not know the reason get one answer for all refusals; the receipt keeps the
  * reason. Where a code was presented, refused attempts count against whoever guesses. Throws `RateLimited` for those.
  */
 export async function attempt<Result>(
-  { guard }: Pick<GiftCardPorts, 'guard'>,
+  ports: Pick<GiftCardPorts, 'guard'>,
   call: Call,
   presented: string | undefined,
   run: () => Promise<Result>,
 ): Promise<Result> {
-  if (presented !== undefined) guard.check(call);
   try {
-    const result = await run();
-    if (presented !== undefined) guard.accepted(call);
-    return result;
+    return await counted(ports, call, presented, isTelling, run);
   } catch (error) {
     if (!isTelling(error)) throw error;
-    if (presented !== undefined) guard.refused(call);
     throw mayKnowWhy(call) ? error : new GiftCardRefused('This gift card cannot be used.');
   }
 }

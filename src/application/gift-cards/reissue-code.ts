@@ -7,9 +7,13 @@ import { DELIVER_CODE, prepareDelivery } from './code-delivery.ts';
 import type { giftCards } from './contract.ts';
 import { newCode } from './new-code.ts';
 import type { GiftCardPorts } from './ports.ts';
+import { lookUpByStaff } from './refusals.ts';
 import { viewCard } from './views.ts';
 
-type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'vault' | 'sealer' | 'jobs' | 'policy' | 'ids' | 'randomBytes'>;
+type Ports = Pick<
+  GiftCardPorts,
+  'cards' | 'reader' | 'vault' | 'sealer' | 'jobs' | 'policy' | 'guard' | 'ids' | 'randomBytes'
+>;
 
 /**
  * Replaces a lost code; the old one is worth nothing from that moment on. Throws `JobQueueFull` where there is no room
@@ -17,24 +21,25 @@ type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'vault' | 'sealer' | 'jobs
  */
 export function reissueCode(ports: Ports): Handler<(typeof giftCards)['operations']['reissueCode']> {
   const { cards, ids, jobs } = ports;
-  return async (input, call) => {
-    const { tenant } = call.principal;
-    const lookup = lookUp(ports, input);
-    const byMail = input.deliver === 'email';
-    if (byMail) await jobs.requireRoom(DELIVER_CODE);
-    const hasAddress = byMail && (await hasRecipient(ports, tenant, input));
-    const { code, onCard } = newCode(ports);
-    const sealed = byMail ? undefined : sealForAnswer(ports, code.reveal(), call);
-    const mail = byMail ? prepareDelivery(ports, tenant, code) : undefined;
-    const committed = await cards.update(commandContext(call), lookup.keys, (book) => {
-      const card = lookup.in(book).reissueCode(onCard, input.reason, { now: book.now, newId: ids });
-      if (byMail && !hasAddress) throw new RecipientMissing('There is no e-mail address to send the code to.');
-      const deliveries = mail === undefined ? [] : [mail.of(card.id, book.now)];
-      const requests = mail === undefined ? [] : [mail.request];
-      return accept(viewCard(card, book.now), { cards: [card], deliveries }, { sealed, requests });
+  return (input, call) =>
+    lookUpByStaff(ports, call, input.code, async () => {
+      const { tenant } = call.principal;
+      const lookup = lookUp(ports, input);
+      const byMail = input.deliver === 'email';
+      if (byMail) await jobs.requireRoom(DELIVER_CODE);
+      const hasAddress = byMail && (await hasRecipient(ports, tenant, input));
+      const { code, onCard } = newCode(ports);
+      const sealed = byMail ? undefined : sealForAnswer(ports, code.reveal(), call);
+      const mail = byMail ? prepareDelivery(ports, tenant, code) : undefined;
+      const committed = await cards.update(commandContext(call), lookup.keys, (book) => {
+        const card = lookup.in(book).reissueCode(onCard, input.reason, { now: book.now, newId: ids });
+        if (byMail && !hasAddress) throw new RecipientMissing('There is no e-mail address to send the code to.');
+        const deliveries = mail === undefined ? [] : [mail.of(card.id, book.now)];
+        const requests = mail === undefined ? [] : [mail.request];
+        return accept(viewCard(card, book.now), { cards: [card], deliveries }, { sealed, requests });
+      });
+      return replyWithCode(ports, committed, call);
     });
-    return replyWithCode(ports, committed, call);
-  };
 }
 
 async function hasRecipient(ports: Ports, tenant: string, reference: CardReference): Promise<boolean> {

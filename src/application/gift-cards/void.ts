@@ -4,18 +4,20 @@ import { accept, reply } from './answers.ts';
 import { lookUp } from './card-lookup.ts';
 import type { giftCards } from './contract.ts';
 import type { GiftCardPorts } from './ports.ts';
+import { lookUpByStaff } from './refusals.ts';
 
-type Ports = Pick<GiftCardPorts, 'cards' | 'vault' | 'policy' | 'ids'>;
+type Ports = Pick<GiftCardPorts, 'cards' | 'vault' | 'policy' | 'guard' | 'ids'>;
 
 /** Ends a card for good: who does it, why, and which account takes the remainder are recorded. */
 export function voidCard({ cards, ids, ...ports }: Ports): Handler<(typeof giftCards)['operations']['void']> {
-  return async (input, call) => {
-    const lookup = lookUp(ports, input);
-    const by = { adminId: input.adminId ?? subjectOf(call.principal), reason: input.reason, account: input.account };
-    const committed = await cards.update(commandContext(call), lookup.keys, (book) => {
-      const card = lookup.in(book).void(by, { now: book.now, newId: ids });
-      return accept(true, { cards: [card] });
+  return (input, call) =>
+    lookUpByStaff(ports, call, input.code, async () => {
+      const lookup = lookUp(ports, input);
+      const by = { adminId: input.adminId ?? subjectOf(call.principal), reason: input.reason, account: input.account };
+      const committed = await cards.update(commandContext(call), lookup.keys, (book) => {
+        const card = lookup.in(book).void(by, { now: book.now, newId: ids });
+        return accept(true, { cards: [card] });
+      });
+      return reply(committed);
     });
-    return reply(committed);
-  };
 }

@@ -130,6 +130,19 @@ describe("gift cards on a caller's own pool", () => {
     expect(own.faults).to.deep.equal([]);
   });
 
+  it("leaves also a small batch to the job where it is created in the caller's transaction", async () => {
+    const { GiftCard } = own.giftCards.client();
+    const client = await own.pool.connect();
+    await client.query('BEGIN');
+    const { batchId, jobId, cards } = await GiftCard.bulkCreate({ count: 2, amount: usd('5.00') }, { unit: client });
+    expect([typeof jobId, cards]).to.deep.equal(['string', []]);
+    await client.query('COMMIT');
+    client.release();
+    let batch = await GiftCard.getBatch({ batchId });
+    while (batch.status !== 'ready') batch = await GiftCard.getBatch({ batchId });
+    expect(batch.createdCount).to.equal(2);
+  });
+
   it('tells of a job that is dead, by its type and with its last error', async () => {
     const id = randomUUID();
     await own.pool.query(

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { DeadEventNotFound, ReservedEventType, UnknownEventType } from '../../domain/events/errors.ts';
 import { command, context, query } from '../shared/contract.ts';
-import { PositionUnavailable } from '../shared/errors.ts';
 import { foreignId, instant, text, textLike, uuid } from '../shared/schemas.ts';
 
 const jsonObject = z.record(z.string(), z.json());
@@ -80,7 +79,7 @@ export const events = context({
         limit: z.int().min(1).max(1000).default(100),
       }),
       output: z.object({ events: z.array(loggedEvent), position: z.string() }),
-      errors: [PositionUnavailable],
+      errors: [],
     }),
     verify: query({
       summary: 'Prove the log against its seals, or name the first entry that was tampered with',

@@ -31,7 +31,8 @@ export function bulkCreate(ports: Ports): Handler<(typeof giftCards)['operations
     await jobs.requireRoom(ISSUE_BATCH);
     const [id, newJobId] = [ids(), ids()];
     const seed = sealedSeed(ports, call.principal.tenant, id);
-    const isSmall = count <= policy.bulkInlineMax;
+    // Before the caller's transaction ends nobody else sees the batch: its cards are left to the job.
+    const isSmall = count <= policy.bulkInlineMax && call.unit === undefined;
     const committed = await cards.update(commandContext(call), {}, ({ now }) => {
       const expiresAt = expiryOf(input.expiresAt, policy, now, amount.currency);
       if (expiresAt !== null && expiresAt <= now) throw new InvalidExpiry('A card must expire in the future.');

@@ -89,7 +89,7 @@ export class GroupCommit<Keys, Book, Changes> {
     }
   }
 
-  /** Runs a command on a transaction of the caller's; the outcome is provisional until he commits. */
+  /** Runs a command on a transaction of the caller's; the outcome is provisional until they commit. */
   async within<Answer extends Json>(
     client: ClientBase,
     context: CommandContext,

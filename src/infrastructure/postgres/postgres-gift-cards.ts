@@ -73,7 +73,7 @@ export class PostgresGiftCards implements GiftCardRepository {
 
   /**
    * The same repository on a transaction of the caller's, of the isolation level read committed. Results are provisional
-   * until he commits. Locks are taken call by call: who changes several cards names them in order of id, or retries on
+   * until they commit. Locks are taken call by call: who changes several cards names them in order of id, or retries on
    * deadlock (40P01).
    */
   within(client: ClientBase): GiftCardRepository {

@@ -199,6 +199,7 @@ describe('group commit on PostgreSQL', function () {
       proxy.cutCommits('after the commit');
       const error = await refusalOf(reload(scenario, cardId), 'request.unavailable');
       expect(error.message).to.match(/not known/);
+      expect(error.cause, 'what the log is told').to.be.instanceOf(Error);
       expect(await scenario.balance(cardId)).to.equal(10_001n);
     });
 

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { DeadlineExceeded, ResourceBusy, ServiceUnavailable } from '../../application/shared/errors.ts';
-import type { DomainError } from '../../domain/shared/domain-error.ts';
+import type { DomainError, ErrorDetails } from '../../domain/shared/domain-error.ts';
 import { isConnectionLost, sqlState } from './statement.ts';
 
 /** Deadlock, serialisation, lost guard: the very same command may well succeed the next time. */
@@ -16,7 +16,7 @@ export class OutcomeUnknown extends Error {
 }
 
 /** What has kept a command from being carried out so far. */
-export type Hindrance = 'held' | 'out of reach';
+export type Hindrance = 'held' | { readonly outage: unknown };
 
 /** Whether the failure lies in the circumstances rather than in the command. */
 export function isPassing(error: unknown): boolean {
@@ -33,11 +33,16 @@ export function isOutage(error: unknown): boolean {
   return error instanceof OutcomeUnknown || isConnectionLost(error) || sqlState(error) === TOO_MANY_CONNECTIONS;
 }
 
+/** An outage, with what the driver said of it for the log. */
+export function unavailable(message: string, cause: unknown, details: ErrorDetails = {}): DomainError {
+  return Object.assign(new ServiceUnavailable(message, details), { cause });
+}
+
 /** What a command is told whose time is over. */
 export function overdue(hindrance: Hindrance | undefined): DomainError {
   const retry = { retryAfterSeconds: 1 };
   if (hindrance === 'held') return new ResourceBusy('Somebody else holds what this needs.', retry);
-  if (hindrance === 'out of reach') return new ServiceUnavailable('The database does not answer.', retry);
+  if (hindrance !== undefined) return unavailable('The database does not answer.', hindrance.outage, retry);
   return new DeadlineExceeded('The command was not reached in time.', retry);
 }
 

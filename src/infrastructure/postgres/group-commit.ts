@@ -282,9 +282,9 @@ export class GroupCommit<Keys, Book, Changes> {
 
   /** Rejects a command that nobody can repeat after an outage: it may be stored, and has no receipt to tell. */
   #isLost(command: Pending<Keys, Book, Changes>, error: unknown): boolean {
-    command.hindrance = 'out of reach';
+    command.hindrance = { outage: error };
     if (!(error instanceof OutcomeUnknown) || command.context.receipt !== undefined) return this.#expire(command);
-    command.reject(new ServiceUnavailable('The connection was lost; whether the command was stored is not known.'));
+    command.reject(unavailable('The connection was lost; whether the command was stored is not known.', error));
     return true;
   }
 

@@ -4,7 +4,7 @@ import type { CommandContext, Committed, Decision } from '../../domain/shared/de
 import type { Json } from '../../domain/shared/domain-error.ts';
 import { runBatch, type BatchResult } from './batch-run.ts';
 import { pause } from '../system/pause.ts';
-import { abandon, isLockTimeout, isOutage, isPassing, OutcomeUnknown, overdue } from './batch-failure.ts';
+import { abandon, isLockTimeout, isOutage, isPassing, OutcomeUnknown, overdue, unavailable } from './batch-failure.ts';
 import { BatchLanes, takeFrom } from './batch-lanes.ts';
 import { tellInTurns, type Pending, type Tell } from './batch-pending.ts';
 import { BatchQueue } from './batch-queue.ts';

@@ -17,7 +17,7 @@ const LIMITS = { statementMs: 20_000, idleMs: 20_000 };
 export async function appendAll(client: ClientBase, events: readonly EventToAppend[]): Promise<bigint> {
   const { values, ...statement } = appendEvents(events);
   const { rows } = await client.query<{ position: string }>({ ...statement, values: [...values] });
-  return BigInt(rows[0]?.position ?? 0);
+  return BigInt(rows.at(-1)?.position ?? 0);
 }
 
 /** Appends events in a transaction of their own. */

@@ -27,9 +27,18 @@ export async function issueRemaining(
   { signal, progress }: IssueControl,
 ): Promise<Batch> {
   let current = batch;
+  const chunkFrom = (index: number): Promise<readonly BulkCard[]> => {
+    const chunk = makeChunk(ports, context.tenant, batch, index, signal);
+    // Awaited later, or never when the chunk before it could not be stored.
+    chunk.catch(() => undefined);
+    return chunk;
+  };
+  let next = { from: current.createdCount, cards: chunkFrom(current.createdCount) };
   while (current.status === 'running' && current.createdCount < current.count) {
-    const cards = await nextChunk(ports, context.tenant, current, signal);
     const { createdCount: from } = current;
+    const cards = await (next.from === from ? next.cards : chunkFrom(from));
+    // The next chunk is made while this one is stored.
+    next = { from: from + cards.length, cards: chunkFrom(from + cards.length) };
     current = await ports.bulk.issue(context, current, from, ports.vault.newestPepperId, cards);
     if (current.createdCount <= from && current.status === 'running') throw new TypeError('The batch does not grow.');
     await progress(current.createdCount, current.count);
@@ -40,16 +49,17 @@ export async function issueRemaining(
 /** Cards made in one turn of the event loop. */
 const CARDS_PER_TURN = 256;
 
-async function nextChunk(
+async function makeChunk(
   { vault, policy, ids, ...ports }: IssuePorts,
   tenant: string,
   batch: Batch,
+  from: number,
   signal: AbortSignal | undefined,
 ): Promise<readonly BulkCard[]> {
   const codeAt = batchCodes(ports, tenant, batch);
-  const end = Math.min(batch.count, batch.createdCount + policy.bulkChunk);
+  const end = Math.min(batch.count, from + policy.bulkChunk);
   const cards: BulkCard[] = [];
-  for (let index = batch.createdCount; index < end; index += 1) {
+  for (let index = from; index < end; index += 1) {
     if (cards.length % CARDS_PER_TURN === 0) {
       await new Promise((resolve) => setImmediate(resolve));
       signal?.throwIfAborted();

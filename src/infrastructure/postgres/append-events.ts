@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '../../application/shared/event-log.ts';
-import { writeAll, type Write } from './merged-statement.ts';
+import type { Write } from './merged-statement.ts';
 import { RowSet } from './row-set.ts';
 import type { Statement } from './statement.ts';
 
@@ -35,7 +35,7 @@ const EVENTS = new RowSet<EventRow>(
 );
 
 /** The position of the last event that `writeEvents` stores in the same statement. */
-export const LAST_POSITION = '(SELECT max(position) FROM events)';
+export const LAST_POSITION = '(SELECT max(position) FROM portolan_events)';
 
 /**
  * The part of a statement that takes the appenders' lock and inserts events in the order given. The rows of the
@@ -43,7 +43,7 @@ export const LAST_POSITION = '(SELECT max(position) FROM events)';
  */
 export function writeEvents(events: readonly EventRow[]): Write {
   return {
-    name: 'events',
+    name: 'portolan_events',
     // The condition always holds. It is evaluated once, before the first row, so the lock comes before the positions.
     text: `INSERT INTO portolan.events (${EVENTS.names}) SELECT row.* FROM ${EVENTS.text}
       WHERE (SELECT ${TAKE_APPEND_LOCK}) IS NOT NULL RETURNING position`,
@@ -51,7 +51,5 @@ export function writeEvents(events: readonly EventRow[]): Write {
   };
 }
 
-/** Inserts events as `writeEvents` does; answers with one row whose `position` is that of the last event. */
-export function appendEvents(events: readonly EventRow[]): Statement {
-  return writeAll([writeEvents(events)], LAST_POSITION);
-}
+/** The same as a statement of its own; answers with a row for each event, whose `position` it has. */
+export const appendEvents = (events: readonly EventRow[]): Statement => writeEvents(events);

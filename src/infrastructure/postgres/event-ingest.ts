@@ -93,7 +93,7 @@ function foreignRow(event: ForeignEvent, streamVersion: number, eventId: string,
 
 async function append(client: ClientBase, rows: readonly EventRow[]): Promise<bigint> {
   const result = await client.query<{ position: string }>(queryOf(appendEvents(rows)));
-  const [last] = result.rows;
+  const last = result.rows.at(-1);
   if (last === undefined) throw new Error('The log gave no position.');
   return BigInt(last.position);
 }

@@ -63,7 +63,7 @@ export class PostgresBulkIssuer implements BulkIssuer {
     const event = batchCreated(batch, fromIndex, count, await nextVersion(client, context.tenant, batch.id));
     const append = appendEvents(eventRows(context, [event], [], this.#newId));
     const { rows } = await client.query<{ position: string }>(queryOf(append));
-    return BigInt(rows[0]?.position ?? 0);
+    return BigInt(rows.at(-1)?.position ?? 0);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { GiftCardKeys } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { Held } from './batch-store.ts';
 import { CARD_COLUMNS, type CardCells } from './gift-card-rows.ts';
-import { ofTenant, type Statement } from './statement.ts';
+import { BY_ID_UNINDEXED, ofTenant, type Statement } from './statement.ts';
 
 /** A card that is there, and the key by which it was found: its id, a code's keys, a redemption, a hold, an order. */
 export interface FoundCard {
@@ -164,7 +164,7 @@ function lockCards(tenant: string, keys: readonly GiftCardKeys[], wait: boolean)
         ${records ? VIA_RECORDS : ''}),
       c AS MATERIALIZED (
         SELECT * FROM gift_cards.cards WHERE id = ANY(ARRAY(SELECT id FROM wanted)) AND (${ofTenant()} OR tenant = '')
-        ORDER BY id FOR UPDATE ${wait ? '' : 'SKIP LOCKED'})
+        ORDER BY ${BY_ID_UNINDEXED} FOR UPDATE ${wait ? '' : 'SKIP LOCKED'})
       SELECT via, wanted.id, c.id IS NOT NULL OR EXISTS (
         SELECT FROM gift_cards.cards WHERE cards.id = wanted.id AND ${ofTenant('cards.')} OFFSET 0), ${CARD_COLUMNS}
       FROM wanted LEFT JOIN c ON c.id = wanted.id

@@ -103,7 +103,10 @@ export const CARDS_NEW = new TableWrite<GiftCardSnapshot>(
 export const CARDS_PAID = updateOf('cards_paid', PAID_COLUMNS);
 export const CARDS_CHANGED = updateOf('cards_changed', CHANGEABLE_COLUMNS);
 
-/** The guard: a row that isn't as it was loaded breaks the write, and with it the commit. */
+/**
+ * The guard: a row that isn't as it was loaded breaks the write, and with it the commit. The ids are named besides the
+ * join: while the table is small the planner would rather read all of it than look up each row of the join.
+ */
 function updateOf(name: string, columns: Columns<GiftCardSnapshot>): TableWrite<CardWrite> {
   const after = Object.entries(columns).map(([column, [type, of]]) => [
     column,
@@ -117,7 +120,7 @@ function updateOf(name: string, columns: Columns<GiftCardSnapshot>): TableWrite<
   };
   const assignments = Object.keys(columns).map((column) => `${column} = row.${column}`);
   const text = (rows: string): string => `UPDATE gift_cards.cards AS card SET ${assignments.join(', ')} FROM ${rows}
-    WHERE card.id = row.id AND ${ofTenant('card.')}
+    WHERE card.id = row.id AND card.id = ANY($2::uuid[]) AND ${ofTenant('card.')}
       AND card.version = row.was_version AND card.entry_count = row.was_entry_count
     RETURNING 1`;
   return new TableWrite(name, guarded, { text, otherwise: 'a card was changed by somebody else' });

@@ -37,7 +37,7 @@ import { writeGiftCards } from './gift-card-writes.ts';
 import type { GroupCommitOptions } from './group-commit-options.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { Part } from './merged-statement.ts';
-import { ofTenant } from './statement.ts';
+import { BY_ID_UNINDEXED, ofTenant } from './statement.ts';
 
 type Store = BatchStore<GiftCardKeys, LoadedBook, GiftCardChanges>;
 
@@ -151,7 +151,8 @@ const RECORDS_OF_ORDERS = {
 const BY_ID = `WHERE id = ANY($2::uuid[]) AND ${ofTenant()}`;
 
 /** Rows that no card's lock guards are locked as they are read, in order of id. */
-const lockedById = (table: string): string => `(SELECT * FROM gift_cards.${table} ${BY_ID} ORDER BY id FOR UPDATE)`;
+const lockedById = (table: string): string => `(SELECT * FROM gift_cards.${table} ${BY_ID}
+  ORDER BY ${BY_ID_UNINDEXED} FOR UPDATE)`;
 
 const REDEMPTIONS_BY_ID = {
   name: 'redemptions_by_id',

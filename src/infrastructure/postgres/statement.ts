@@ -105,3 +105,9 @@ export function isConnectionLost(error: unknown): boolean {
  * `tenant = $1` the planner, as long as it has no statistics, may walk all of a tenant's rows to find one id.
  */
 export const ofTenant = (table = ''): string => `${table}tenant IS NOT DISTINCT FROM $1`;
+
+/**
+ * The order of UUIDs in a column `id`, in a form that no index serves: as long as a table is small, or thought to be,
+ * the planner would rather walk all of its primary key in order than look up some ids and sort them.
+ */
+export const BY_ID_UNINDEXED = 'id::text COLLATE "C"';

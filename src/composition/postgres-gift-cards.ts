@@ -80,7 +80,9 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   const log = new PostgresEventLog({ pool, wakeup, onError: onFault });
   resources.own('event log', log, () => log.close());
   const committed = (): void => wakeup.committed();
-  const repository = new PostgresGiftCards(GIFT_CARD_ERRORS, { pool, newId: uuidv7, committed });
+  // Commands take half of the caller's connections at most: two batches, and lanes for what is held by others.
+  const maxLanes = Math.max(1, Math.min(8, Math.floor((pool.options.max ?? 10) / 2) - 2));
+  const repository = new PostgresGiftCards(GIFT_CARD_ERRORS, { pool, newId: uuidv7, committed, maxLanes });
   resources.own('commands', repository, () => repository.close());
   const adapters = {
     repository,

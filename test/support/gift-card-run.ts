@@ -62,8 +62,11 @@ export class HistoryRun {
     }
   }
 
-  /** Compares all that can be seen of the cards with the model, and the books with each other. */
-  async compare(): Promise<void> {
+  /**
+   * Compares all that can be seen of the cards with the model, and where `books` says so the books with each other, which
+   * takes the longer the more other histories a database holds.
+   */
+  async compare(books: boolean): Promise<void> {
     const { site, tenant } = this.#system;
     const now = await site.reader.now();
     for (const id of this.model.cards.keys()) {
@@ -86,9 +89,11 @@ export class HistoryRun {
       await this.#compareJournal(id, expected.balance);
     }
     await this.#compareOrders();
-    const report = await site.reader.reconcile(tenant);
-    expect(report.findings, 'findings').to.deep.equal([]);
-    for (const { differenceMinor } of report.trialBalance) expect(differenceMinor, 'trial balance').to.equal(0n);
+    if (books) {
+      const report = await site.reader.reconcile(tenant);
+      expect(report.findings, 'findings').to.deep.equal([]);
+      for (const { differenceMinor } of report.trialBalance) expect(differenceMinor, 'trial balance').to.equal(0n);
+    }
     const liability = await site.reader.liability(tenant, undefined, undefined);
     const owed = liability.map(({ currency, outstandingMinor }) => [currency, Number(outstandingMinor)]);
     expect(owed, 'liability').to.deep.equal([...this.model.owed()].sort());
@@ -325,7 +330,8 @@ export class HistoryRun {
   /** Events come more than once; the model takes them in again as well. */
   async #refundOrder(order: string, choices: readonly LegChoice[]): Promise<void> {
     if (this.model.cards.size === 0) return;
-    const refundId = `refund-${(this.#refunds += 1)}`;
+    // In the order in which they came, also where two came at the same instant.
+    const refundId = `refund-${String((this.#refunds += 1)).padStart(4, '0')}`;
     const ofOrder = this.model.payments.filter((payment) => payment.order === order);
     const legs = choices.map(({ names, number, minor, rightCurrency }) => {
       const payment = names === 'payment' ? (pick(ofOrder, number) ?? pick(this.model.payments, number)) : undefined;

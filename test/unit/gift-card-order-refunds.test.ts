@@ -55,6 +55,24 @@ describe('Refund legs of an order', () => {
     expect(apply(made, leg(1200n, { redemptionId: named })).refunded).to.deep.equal([700n, 0n, 500n]);
   });
 
+  it('draw in the order of their arrival, whatever order a store returns them in', () => {
+    const [first, second] = [leg(600n, { receivedAt: NOW }), leg(600n, { leg: 1, receivedAt: NOW })];
+    const later = leg(600n, { refundId: 'another', receivedAt: new Date(NOW.getTime() + 1) });
+    for (const legs of [
+      [first, second, later],
+      [later, second, first],
+    ]) {
+      const { parked } = apply(paidCard('10.00'), ...legs);
+      expect(parked).to.deep.equal([0n, 200n]);
+      const { card, paid } = paidCard('10.00');
+      const { legs: changed } = applyLegs(card, paid, legs, at(100));
+      expect(changed.map(({ leg: number, refundId }) => `${refundId} ${number}`)).to.deep.equal([
+        'refund 0',
+        'refund 1',
+      ]);
+    }
+  });
+
   it('draw one after another on what the ones before left', () => {
     const { refunded, parked } = apply(paidCard('10.00'), leg(600n), leg(600n, { leg: 1 }), leg(600n, { leg: 2 }));
     expect([refunded, parked]).to.deep.equal([[1000n], [0n, 200n]]);

@@ -7,8 +7,8 @@ import type { Redemption, RefundLeg } from './records.ts';
 export const refundableMinor = (redemption: Redemption): bigint => redemption.amountMinor - redemption.refundedMinor;
 
 /**
- * Applies the waiting parts of refund legs to the redemptions of one order by one card, each up to what it can still
- * give back. A leg that names a redemption goes there first and then to the others of the same order and card: so the
+ * Applies the waiting parts of refund legs to the redemptions of one order by one card, the oldest first, each up to what
+ * it can still give back. A leg that names a redemption goes there first and then to the others of the same order and card: so the
  * sum that is refunded is the lesser of all legs and all redemptions, whatever order they arrived in.
  * Returns the card after it and the legs that changed.
  */
@@ -22,7 +22,7 @@ export function applyLegs(
   const oldestFirst = [...redemptions].sort(byAge).map(({ id }) => id);
   const changed: RefundLeg[] = [];
   let next = card;
-  for (const leg of legs) {
+  for (const leg of [...legs].sort(byArrival)) {
     if (leg.parkedMinor === 0n || leg.currency !== card.currency) continue;
     let waiting = leg.parkedMinor;
     for (const id of namedFirst(oldestFirst, leg.redemptionId)) {
@@ -51,6 +51,12 @@ export function legsOfCard(
 
 const byAge = (a: Redemption, b: Redemption): number =>
   a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1);
+
+/** Whatever order a store returns them in. */
+const byArrival = (a: RefundLeg, b: RefundLeg): number =>
+  a.receivedAt.getTime() - b.receivedAt.getTime() || compare(a.refundId, b.refundId) || a.leg - b.leg;
+
+const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
 
 const namedFirst = (ids: readonly string[], named: string | null): readonly string[] =>
   named === null || !ids.includes(named) ? ids : [named, ...ids.filter((id) => id !== named)];

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import type { LoggedEvent } from '../src/application/shared/event-log.ts';
-import { appendEvents, type EventRow } from '../src/infrastructure/postgres/append-events.ts';
+import type { DecidedEvent } from '../src/application/shared/decided-events.ts';
+import { appendEvents } from '../src/infrastructure/postgres/append-events.ts';
 import { PostgresEventLog } from '../src/infrastructure/postgres/event-log.ts';
 import { PostgresEventSeals } from '../src/infrastructure/postgres/event-seals.ts';
 import { LogWakeup } from '../src/infrastructure/postgres/log-wakeup.ts';
@@ -80,7 +81,7 @@ export async function benchEventLog(options: EventLogBenchOptions): Promise<Even
   }
 }
 
-function rowOf(): EventRow {
+function rowOf(): DecidedEvent {
   return {
     tenant: 'default',
     stream: `gift_card:${randomUUID()}`,
@@ -99,18 +100,18 @@ function rowOf(): EventRow {
 const COLUMNS = `tenant, stream, stream_version, event_id, type, schema_version, actor, correlation_id, causation_id,
   trace_parent, payload`;
 
-function rawInsert(rows: readonly EventRow[]): pg.QueryConfig {
+function rawInsert(rows: readonly DecidedEvent[]): pg.QueryConfig {
   const values = rows.flatMap((row) => [
     ...[row.tenant, row.stream, row.streamVersion, row.eventId, row.type, row.schemaVersion, row.actor],
     ...[row.correlationId, row.causationId, row.traceParent, JSON.stringify(row.payload)],
   ]);
-  const tuple = (_: EventRow, index: number): string =>
+  const tuple = (_: DecidedEvent, index: number): string =>
     `(${Array.from({ length: 11 }, (_column, column) => `$${index * 11 + column + 1}`).join(', ')})`;
   const text = `INSERT INTO portolan.events (${COLUMNS}) VALUES ${rows.map(tuple).join(', ')}`;
   return { name: `raw-insert-${rows.length}`, text, values };
 }
 
-function ourInsert(rows: readonly EventRow[]): pg.QueryConfig {
+function ourInsert(rows: readonly DecidedEvent[]): pg.QueryConfig {
   const { values, ...statement } = appendEvents(rows);
   return { ...statement, values: [...values] };
 }

@@ -121,6 +121,7 @@ function bindStorage(wiring: Wiring): void {
         pool: commands,
         newId: uuidv7,
         committed: () => wakeup.committed(),
+        watch: (pending) => metrics.watch({ kind: 'commands', name: repository, read: pending }),
         observe: ({ size }) => metrics.committed(repository, size),
         maxBatches: BATCHES,
         maxLanes: shareOut(config.databasePoolMax).commands - BATCHES,

@@ -408,8 +408,12 @@ describe('group commit on PostgreSQL', function () {
 
   describe('has bounds', () => {
     it('turns away more commands than may wait', async () => {
-      const scenario = scenarioOf(site, site.open({ maxQueued: 10 }));
-      const commands = await Promise.allSettled(times(12, () => issueUnder(scenario, newReceipt())));
+      let pendingNow = (): number => Number.NaN;
+      const scenario = scenarioOf(site, site.open({ maxQueued: 10, watch: (pending) => (pendingNow = pending) }));
+      const settling = Promise.allSettled(times(12, () => issueUnder(scenario, newReceipt())));
+      expect(pendingNow()).to.equal(10);
+      const commands = await settling;
+      expect(pendingNow()).to.equal(0);
       expect(commands.map(({ status }) => status)).to.deep.equal([
         ...times(10, () => 'fulfilled'),
         ...times(2, () => 'rejected'),

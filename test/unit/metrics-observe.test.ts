@@ -161,7 +161,10 @@ describe('Observation of operations', () => {
     const seen: Call[] = [];
     const observe = observeOperations(noMetrics);
     const { read } = world();
-    await observe(read as CompiledOperation, call, async (observed) => void seen.push(observed));
+    await observe(read as CompiledOperation, call, async (observed) => {
+      seen.push(observed);
+      return { data: null };
+    });
     expect(seen[0]).to.equal(call);
   });
 });

@@ -15,13 +15,15 @@ const statistics = (type: string, dead: number): JobStatistics => ({
 });
 
 describe('Sources of metrics', () => {
-  it('tell queues, requests and connections as they are at that moment', async () => {
+  it('tell requests, commands and connections as they are at that moment', async () => {
     const metrics = create();
     let inFlight = 7;
     metrics.watch({ kind: 'http', name: 'main', read: () => inFlight });
+    metrics.watch({ kind: 'commands', name: 'gift-cards', read: () => 3 });
     metrics.watch({ kind: 'pool', name: 'queries', read: () => ({ busy: 4, idle: 1, waiting: 2 }) });
     const first = samplesOf(await metrics.text());
     expect(first.get('portolan_http_requests_in_flight{server="main"}')).to.equal(7);
+    expect(first.get('portolan_commands_pending{repository="gift-cards"}')).to.equal(3);
     expect(first.get('portolan_database_connections{pool="queries",state="busy"}')).to.equal(4);
     expect(first.get('portolan_database_connections{pool="queries",state="waiting"}')).to.equal(2);
     inFlight = 0;

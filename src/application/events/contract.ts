@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { DeadEventNotFound, ReservedEventType, UnknownEventType } from '../../domain/events/errors.ts';
 import { command, context, query } from '../shared/contract.ts';
-import { foreignId, instant, text, textLike, uuid } from '../shared/schemas.ts';
+import { foreignId, instant, json, text, textLike, uuid } from '../shared/schemas.ts';
 
-const jsonObject = z.record(z.string(), z.json());
+const jsonObject = z.record(z.string(), json);
 
 /** An event from elsewhere, in the JSON format of CloudEvents 1.0. */
 const cloudEvent = z.object({

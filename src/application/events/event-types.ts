@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { ReservedEventType, UnknownEventType } from '../../domain/events/errors.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
 import type { ContextContract } from '../shared/contract.ts';
+import { JOB_REQUESTED } from '../shared/decided-events.ts';
 import { InvalidInput } from '../shared/errors.ts';
 import type { ForeignEvent } from '../shared/event-log.ts';
 import { inputIssues } from '../shared/pipeline.ts';
@@ -21,7 +22,7 @@ export function eventTypes(contracts: readonly ContextContract[]): EventTypes {
     if ((consumed.get(type) ?? schema) !== schema) throw new TypeError(`Two contexts have a schema for ${type}.`);
     consumed.set(type, schema);
   }
-  const own = new Set(['job.requested', ...contracts.flatMap((contract) => Object.keys(contract.events))]);
+  const own = new Set([JOB_REQUESTED, ...contracts.flatMap((contract) => Object.keys(contract.events))]);
   return { own, consumed };
 }
 

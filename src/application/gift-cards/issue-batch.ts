@@ -33,10 +33,10 @@ export async function issueRemaining(
     chunk.catch(() => undefined);
     return chunk;
   };
-  let next = { from: current.createdCount, cards: chunkFrom(current.createdCount) };
+  let next: { readonly from: number; readonly cards: Promise<readonly BulkCard[]> } | undefined;
   while (current.status === 'running' && current.createdCount < current.count) {
     const { createdCount: from } = current;
-    const cards = await (next.from === from ? next.cards : chunkFrom(from));
+    const cards = await (next?.from === from ? next.cards : chunkFrom(from));
     // The next chunk is made while this one is stored.
     next = { from: from + cards.length, cards: chunkFrom(from + cards.length) };
     current = await ports.bulk.issue(context, current, from, ports.vault.newestPepperId, cards);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { command, context, query } from '../shared/contract.ts';
 import { JobNotDead, JobNotFound } from '../shared/job-errors.ts';
-import { instant, paging, text, textLike, uuid } from '../shared/schemas.ts';
+import { instant, json, paging, text, textLike, uuid } from '../shared/schemas.ts';
 
 const state = z.enum(['scheduled', 'queued', 'running', 'completed', 'cancelled', 'dead']);
 
@@ -17,7 +17,7 @@ const jobView = z.object({
   runAt: instant,
   startedAt: instant.nullable(),
   finishedAt: instant.nullable(),
-  result: z.json().nullable(),
+  result: json.nullable(),
 });
 
 /** Background work as operators see it. */

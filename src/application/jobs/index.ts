@@ -52,6 +52,6 @@ function jobView(job: Job) {
     runAt: job.runAt.toISOString(),
     startedAt: iso(job.startedAt),
     finishedAt: iso(job.finishedAt),
-    result: (job.result ?? null) as never,
+    result: job.result ?? null,
   };
 }

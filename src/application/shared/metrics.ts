@@ -37,6 +37,7 @@ export interface PoolState {
 /** Something that is asked for its state whenever metrics are collected; what fails is reported as down. */
 export type MetricSource =
   | { readonly kind: 'http'; readonly name: string; readonly read: () => number }
+  | { readonly kind: 'commands'; readonly name: string; readonly read: () => number }
   | { readonly kind: 'pool'; readonly name: string; readonly read: () => PoolState }
   | { readonly kind: 'event-log'; readonly name: string; readonly read: () => Promise<EventLogState> }
   | { readonly kind: 'jobs'; readonly name: string; readonly read: () => Promise<readonly JobStatistics[]> };

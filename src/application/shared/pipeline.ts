@@ -16,6 +16,9 @@ export type Handlers<C extends ContextContract> = {
   readonly [V in keyof C['operations']]: Handler<C['operations'][V]>;
 };
 
+/** What an operation comes to: a reply, or for kind `stream` its items. */
+export type OperationResult = Reply<unknown> | AsyncIterable<unknown>;
+
 /** What a pipeline needs from outside; each part may be left out, and then costs nothing. */
 export interface PipelineHooks {
   /** 128-bit keyed hashes as UUID text, for receipts. */
@@ -28,16 +31,15 @@ export interface PipelineHooks {
   readonly observe?: (
     operation: CompiledOperation,
     call: Call,
-    run: (call: Call) => Promise<unknown>,
-  ) => Promise<unknown>;
+    run: (call: Call) => Promise<OperationResult>,
+  ) => Promise<OperationResult>;
 }
 
 /** An operation ready to be called: checks in a fixed order, then the handler. */
 export interface CompiledOperation extends Spelling {
   readonly contract: ContextContract;
   readonly definition: OperationDefinition;
-  /** Resolves to a `Reply`; for kind `stream` to an async iterable. */
-  readonly invoke: (input: unknown, call: Call) => Promise<Reply<unknown> | AsyncIterable<unknown>>;
+  readonly invoke: (input: unknown, call: Call) => Promise<OperationResult>;
 }
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -80,13 +82,13 @@ export function compile<C extends ContextContract>(
   const compiled = new Map<string, CompiledOperation>();
   const { observe } = hooks;
   for (const [verb, definition] of Object.entries(contract.operations)) {
-    const handler = handlers[verb] as (input: unknown, call: Call) => Promise<Reply<unknown>>;
+    const handler = handlers[verb] as (input: unknown, call: Call) => Promise<OperationResult> | OperationResult;
     const operation: CompiledOperation = {
       ...spell(contract, verb),
       contract,
       definition,
       invoke: (input, call) =>
-        (observe ? observe(operation, call, (observed) => run(input, observed)) : run(input, call)) as never,
+        observe ? observe(operation, call, (observed) => run(input, observed)) : run(input, call),
     };
     const run = runner(operation, handler, hooks);
     compiled.set(operation.word, operation);
@@ -96,9 +98,9 @@ export function compile<C extends ContextContract>(
 
 function runner(
   operation: CompiledOperation,
-  handler: (input: unknown, call: Call) => Promise<Reply<unknown>>,
+  handler: (input: unknown, call: Call) => Promise<OperationResult> | OperationResult,
   hooks: PipelineHooks,
-): (input: unknown, call: Call) => Promise<unknown> {
+): (input: unknown, call: Call) => Promise<OperationResult> {
   const { definition, word } = operation;
   const { limit, reached, hash } = hooks;
   const librarySchema = definition.libraryInput ?? definition.input;

@@ -1,5 +1,9 @@
 import { z } from 'zod';
+import type { Json } from '../../domain/shared/domain-error.ts';
 import { isSupportedCurrency } from '../../domain/shared/money.ts';
+
+/** Anything that JSON can carry. */
+export const json: z.ZodType<Json, Json> = z.json();
 
 /** Text that every store can keep: no NUL, no lone surrogate. Length counts UTF-16 units. */
 export const text = (max: number, min = 1) =>

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { decidedEvents } from '../../application/shared/decided-events.ts';
 import type { LoggedEvent } from '../../application/shared/event-log.ts';
 import type { CommandContext, JobRequest, NewEvent } from '../../domain/shared/decision.ts';
 import { GiftCardRecords } from './memory-gift-card-records.ts';
@@ -48,23 +49,7 @@ export class MemoryGiftCardStore {
     events: readonly NewEvent[],
     requests: readonly JobRequest[] = [],
   ): bigint | undefined {
-    const { tenant, actor, correlationId, causationId = null, traceParent = null } = context;
-    const origin = { tenant, actor, correlationId, causationId, traceParent, occurredAt };
-    const facts = events.map((event) => ({ schemaVersion: 1, ...event, ...origin, eventId: this.#newId() }));
-    const jobs = requests.map((request) => ({ ...origin, ...this.#jobRequested(request) }));
-    return facts.length + jobs.length === 0 ? undefined : this.#append([...facts, ...jobs]);
-  }
-
-  /** Each request is a stream of its own, whose id becomes the job's. */
-  #jobRequested({ id = this.#newId(), type, payload, priority = 'default', runAt }: JobRequest) {
-    const job = { type, payload, priority, runAt: runAt?.toISOString() ?? null };
-    return {
-      stream: `job:${id}`,
-      streamVersion: 1,
-      eventId: id,
-      type: 'job.requested',
-      schemaVersion: 1,
-      payload: job,
-    };
+    const decided = decidedEvents(context, events, requests, this.#newId);
+    return decided.length === 0 ? undefined : this.#append(decided.map((event) => ({ ...event, occurredAt })));
   }
 }

@@ -1,4 +1,4 @@
-import type { LoggedEvent } from '../../application/shared/event-log.ts';
+import type { DecidedEvent } from '../../application/shared/decided-events.ts';
 import type { Write } from './merged-statement.ts';
 import { RowSet } from './row-set.ts';
 import type { Statement } from './statement.ts';
@@ -14,10 +14,7 @@ export const LOG_APPEND_LOCK = 0x706f72746f6c616en;
  */
 export const TAKE_APPEND_LOCK = `pg_advisory_xact_lock_shared(${LOG_APPEND_LOCK})`;
 
-/** An event ready to be stored: all but position and time, which the database gives. */
-export type EventRow = Omit<LoggedEvent, 'position' | 'occurredAt'>;
-
-const EVENTS = new RowSet<EventRow>(
+const EVENTS = new RowSet<DecidedEvent>(
   {
     tenant: ['text', ({ tenant }) => tenant],
     stream: ['text', ({ stream }) => stream],
@@ -41,7 +38,7 @@ export const LAST_POSITION = '(SELECT max(position) FROM portolan_events)';
  * The part of a statement that takes the appenders' lock and inserts events in the order given. The rows of the
  * streams must be locked already, or be new in the same statement: nobody else knows those.
  */
-export function writeEvents(events: readonly EventRow[]): Write {
+export function writeEvents(events: readonly DecidedEvent[]): Write {
   return {
     name: 'portolan_events',
     // The condition always holds. It is evaluated once, before the first row, so the lock comes before the positions.
@@ -52,4 +49,4 @@ export function writeEvents(events: readonly EventRow[]): Write {
 }
 
 /** The same as a statement of its own; answers with a row for each event, whose `position` it has. */
-export const appendEvents = (events: readonly EventRow[]): Statement => writeEvents(events);
+export const appendEvents = (events: readonly DecidedEvent[]): Statement => writeEvents(events);

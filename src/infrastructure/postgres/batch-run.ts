@@ -1,10 +1,10 @@
+import { decidedEvents, type DecidedEvent } from '../../application/shared/decided-events.ts';
 import { judge, type CommandContext, type Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
-import { LAST_POSITION, writeEvents, type EventRow } from './append-events.ts';
+import { LAST_POSITION, writeEvents } from './append-events.ts';
 import type { BatchStore, Held } from './batch-store.ts';
 import {
   acceptedOutcome,
-  eventRows,
   readCommandLog,
   refusedOutcome,
   replay,
@@ -39,7 +39,7 @@ export type BatchResult = Outcome | { readonly busy: Held };
 /** Everything that a batch's decisions want stored. */
 interface Gathered<Changes> {
   readonly changes: Changes[];
-  readonly events: EventRow[];
+  readonly events: DecidedEvent[];
   readonly receipts: ReceiptRow[];
 }
 
@@ -110,13 +110,13 @@ function carryOut<Keys, Book, Changes>(
     return { error };
   }
   if (decision.kind === 'refused') {
-    gathered.events.push(...eventRows(context, decision.events ?? [], [], newId));
+    gathered.events.push(...decidedEvents(context, decision.events ?? [], [], newId));
     gathered.receipts.push({ context, outcome: refusedOutcome(decision) });
     return { error: decision.error };
   }
   store.apply(book, decision.changes);
   gathered.changes.push(decision.changes);
-  gathered.events.push(...eventRows(context, decision.events, decision.requests ?? [], newId));
+  gathered.events.push(...decidedEvents(context, decision.events, decision.requests ?? [], newId));
   gathered.receipts.push({ context, outcome: acceptedOutcome(decision) });
   return { committed: { answer: decision.answer, sealed: decision.sealed, replayed: false } };
 }

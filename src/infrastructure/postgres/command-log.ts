@@ -1,15 +1,7 @@
 import type { DomainErrorClass, ErrorDetails, Json } from '../../domain/shared/domain-error.ts';
-import type {
-  Accepted,
-  CommandContext,
-  Committed,
-  JobRequest,
-  NewEvent,
-  ReceiptKey,
-  Refused,
-} from '../../domain/shared/decision.ts';
+import type { Accepted, CommandContext, Committed, ReceiptKey, Refused } from '../../domain/shared/decision.ts';
 import { IdempotencyKeyReused } from '../../application/shared/errors.ts';
-import { LAST_POSITION, type EventRow } from './append-events.ts';
+import { LAST_POSITION } from './append-events.ts';
 import type { Part, Write } from './merged-statement.ts';
 import { RowSet } from './row-set.ts';
 
@@ -104,23 +96,4 @@ export function writeReceipts(tenant: string, rows: readonly ReceiptRow[], withP
     values: [tenant, ...RECEIPTS.values(sorted)],
     counted: { by: 'cardinality($2::uuid[])', otherwise: 'a receipt of this batch was stored by somebody else' },
   };
-}
-
-/** The log entries of one decision: its events, then its job requests. */
-export function eventRows(
-  context: CommandContext,
-  events: readonly NewEvent[],
-  requests: readonly JobRequest[],
-  newId: () => string,
-): readonly EventRow[] {
-  const { tenant, actor, correlationId, causationId, traceParent } = context;
-  const by = { tenant, actor, correlationId, causationId: causationId ?? null, traceParent: traceParent ?? null };
-  const facts = events.map((event) => ({ ...by, ...event, schemaVersion: event.schemaVersion ?? 1, eventId: newId() }));
-  const jobs = requests.map((request) => {
-    const { id = newId(), type, payload, priority = 'default', runAt } = request;
-    const job = { type, payload, priority, runAt: runAt?.toISOString() ?? null };
-    const event = { stream: `job:${id}`, streamVersion: 1, type: 'job.requested', schemaVersion: 1, payload: job };
-    return { ...by, ...event, eventId: id };
-  });
-  return [...facts, ...jobs];
 }

@@ -2,7 +2,7 @@ import type { ClientBase, Pool } from 'pg';
 import { foreignPayload } from '../../application/shared/event-log-rules.ts';
 import type { EventLog, ForeignEvent } from '../../application/shared/event-log.ts';
 import { appendEvents } from './append-events.ts';
-import type { EventRow } from './append-events.ts';
+import type { DecidedEvent } from '../../application/shared/decided-events.ts';
 import { inTransaction } from './log-transaction.ts';
 import { queryOf } from './statement.ts';
 
@@ -75,7 +75,7 @@ async function storeIds(client: ClientBase, tenant: string, events: readonly For
 const keyOf = (source: string, id: string): string => JSON.stringify([source, id]);
 
 /** A foreign event as one of ours. */
-function foreignRow(event: ForeignEvent, streamVersion: number, eventId: string, by: Origin): EventRow {
+function foreignRow(event: ForeignEvent, streamVersion: number, eventId: string, by: Origin): DecidedEvent {
   return {
     tenant: by.tenant,
     stream: `source:${event.source}`,
@@ -91,7 +91,7 @@ function foreignRow(event: ForeignEvent, streamVersion: number, eventId: string,
   };
 }
 
-async function append(client: ClientBase, rows: readonly EventRow[]): Promise<bigint> {
+async function append(client: ClientBase, rows: readonly DecidedEvent[]): Promise<bigint> {
   const result = await client.query<{ position: string }>(queryOf(appendEvents(rows)));
   const last = result.rows.at(-1);
   if (last === undefined) throw new Error('The log gave no position.');

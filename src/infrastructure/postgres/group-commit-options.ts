@@ -9,6 +9,8 @@ export interface GroupCommitOptions {
   readonly committed?: (position: bigint) => void;
   /** Told of each batch, for metrics. */
   readonly observe?: (batch: { readonly size: number; readonly durationMs: number }) => void;
+  /** Given, once, how to ask for the number of commands that are under way or wait, for metrics. */
+  readonly watch?: (pending: () => number) => void;
   /** Commands in one transaction; 1 is the plain path. Default 256. */
   readonly maxBatchSize?: number;
   /** Transactions at a time on the common path. Default 2: one is judged while the other is stored. */

@@ -32,7 +32,7 @@ const MAX_FAILURES_ALONE = 5;
  */
 export class GroupCommit<Keys, Book, Changes> {
   readonly #store: BatchStore<Keys, Book, Changes>;
-  readonly #options: Required<Omit<GroupCommitOptions, 'committed' | 'observe'>> & GroupCommitOptions;
+  readonly #options: Required<Omit<GroupCommitOptions, 'committed' | 'observe' | 'watch'>> & GroupCommitOptions;
   readonly #queue = new BatchQueue<Pending<Keys, Book, Changes>>();
   readonly #lanes = new BatchLanes<Pending<Keys, Book, Changes>>();
   /** Receipts of the commands that are under way. */
@@ -55,6 +55,7 @@ export class GroupCommit<Keys, Book, Changes> {
       deadlineMs: 10_000,
       ...options,
     };
+    options.watch?.(() => this.#pending);
   }
 
   /** Queues a command and resolves once its outcome is durable. */

@@ -3,12 +3,12 @@ import { Readable } from 'node:stream';
 import type { ClientBase, Pool } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { BulkCard, BulkIssuer } from '../../application/gift-cards/bulk-issuer.ts';
+import { decidedEvents } from '../../application/shared/decided-events.ts';
 import { batchCreated } from '../../domain/gift-cards/batch-created.ts';
 import { BatchNotFound } from '../../domain/gift-cards/errors.ts';
 import type { Batch } from '../../domain/gift-cards/records.ts';
 import type { CommandContext } from '../../domain/shared/decision.ts';
 import { appendEvents } from './append-events.ts';
-import { eventRows } from './command-log.ts';
 import { BATCH_JSON, batchOf, type BatchRow } from './gift-card-rows.ts';
 import { checkOut } from './pools.ts';
 import { queryOf } from './statement.ts';
@@ -61,7 +61,7 @@ export class PostgresBulkIssuer implements BulkIssuer {
 
   async #append(client: ClientBase, context: CommandContext, batch: Batch, fromIndex: number, count: number) {
     const event = batchCreated(batch, fromIndex, count, await nextVersion(client, context.tenant, batch.id));
-    const append = appendEvents(eventRows(context, [event], [], this.#newId));
+    const append = appendEvents(decidedEvents(context, [event], [], this.#newId));
     const { rows } = await client.query<{ position: string }>(queryOf(append));
     return BigInt(rows.at(-1)?.position ?? 0);
   }

@@ -1,15 +1,15 @@
 import { DomainError, type ErrorKind } from '../../domain/shared/domain-error.ts';
 import type { Call } from '../../application/shared/call.ts';
 import type { Metrics, OperationRecorder } from '../../application/shared/metrics.ts';
-import type { CompiledOperation } from '../../application/shared/pipeline.ts';
+import type { CompiledOperation, OperationResult } from '../../application/shared/pipeline.ts';
 import { noTracer, type Span, type Tracer } from '../../application/shared/tracing.ts';
 
 /** Wraps the call of an operation; fits `PipelineHooks.observe`. */
 export type ObserveOperation = (
   operation: CompiledOperation,
   call: Call,
-  run: (call: Call) => Promise<unknown>,
-) => Promise<unknown>;
+  run: (call: Call) => Promise<OperationResult>,
+) => Promise<OperationResult>;
 
 /** Kinds of errors that are the service's own trouble; the others are answers to what a caller asked for. */
 const TROUBLE: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['unavailable']);
@@ -29,7 +29,7 @@ interface Observation {
 export function observeOperations(metrics: Metrics, tracer: Tracer = noTracer): ObserveOperation {
   const recorders = new Map<string, OperationRecorder>();
   return async (operation, call, run) => {
-    const { word, definition } = operation;
+    const { word } = operation;
     let recorder = recorders.get(word);
     if (recorder === undefined) recorders.set(word, (recorder = metrics.operation(word)));
     const span = tracer.start({
@@ -43,7 +43,7 @@ export function observeOperations(metrics: Metrics, tracer: Tracer = noTracer): 
       const result = await (span === undefined
         ? run(call)
         : span.within(() => run({ ...call, traceParent: span.traceParent })));
-      if (definition.kind === 'stream') return observeStream(result as AsyncIterable<unknown>, observation);
+      if (Symbol.asyncIterator in result) return observeStream(result, observation);
       end(observation, 'ok', false);
       return result;
     } catch (error) {

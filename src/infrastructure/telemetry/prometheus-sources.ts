@@ -51,6 +51,7 @@ interface Sample {
 const GAUGES = {
   portolan_source_up: 'Whether a source of metrics answered: 1 or 0',
   portolan_http_requests_in_flight: 'Requests that are being answered',
+  portolan_commands_pending: 'Commands of a repository that wait for their commit',
   portolan_database_connections: 'Connections of a pool by state, and callers who wait for one',
   portolan_event_log_head: 'Last position of the event log',
   portolan_event_log_consumer_position: 'Position up to which a consumer has read the event log',
@@ -62,6 +63,7 @@ const GAUGES = {
 const LABELS: { readonly [G in keyof typeof GAUGES]: readonly string[] } = {
   portolan_source_up: ['kind', 'source'],
   portolan_http_requests_in_flight: ['server'],
+  portolan_commands_pending: ['repository'],
   portolan_database_connections: ['pool', 'state'],
   portolan_event_log_head: ['log'],
   portolan_event_log_consumer_position: ['log', 'consumer'],
@@ -116,6 +118,8 @@ async function samplesOf(source: MetricSource): Promise<readonly Sample[]> {
   switch (source.kind) {
     case 'http':
       return [{ gauge: 'portolan_http_requests_in_flight', labels: { server: name }, value: source.read() }];
+    case 'commands':
+      return [{ gauge: 'portolan_commands_pending', labels: { repository: name }, value: source.read() }];
     case 'pool':
       return Object.entries(source.read()).map(([state, value]) => ({
         gauge: 'portolan_database_connections',

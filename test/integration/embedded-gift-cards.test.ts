@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import pg from 'pg';
@@ -19,6 +20,7 @@ const usd = (amount: string) => ({ amount, currency: 'USD' });
 /** A pool as anybody has one: no pipeline mode, no settings, the owner's role. */
 interface Embedder {
   readonly pool: pg.Pool;
+  readonly ownerUrl: string;
   readonly giftCards: PostgresGiftCardService;
   readonly mails: Mail[];
   readonly faults: unknown[];
@@ -40,7 +42,7 @@ async function embedder(): Promise<Embedder> {
     await pool.end();
     await database.close();
   };
-  return { pool, giftCards, mails, faults, close: () => (closed ??= close()) };
+  return { pool, ownerUrl: database.ownerUrl, giftCards, mails, faults, close: () => (closed ??= close()) };
 }
 
 async function siteOf(): Promise<GiftCardSite> {
@@ -76,6 +78,32 @@ describe("gift cards on a caller's own pool", () => {
     await new Promise((resolve) => setImmediate(resolve));
     process.off('warning', onWarning);
     expect(warnings).to.deep.equal([]);
+  });
+
+  it('leaves half of the connections to the caller, however many cards are held by others', async () => {
+    const { GiftCard } = own.giftCards.client();
+    const cards = await Promise.all(
+      Array.from({ length: 20 }, () => GiftCard.create({ amount: usd('50.00'), purchaserId: 'anna' })),
+    );
+    const stranger = new pg.Client({ connectionString: own.ownerUrl });
+    await stranger.connect();
+    await stranger.query('BEGIN');
+    await stranger.query('SELECT FROM gift_cards.cards WHERE id = ANY($1::uuid[]) FOR UPDATE', [
+      cards.map(({ id }) => id),
+    ]);
+    const reloads = cards.map(({ id }) => GiftCard.reload({ cardId: id, amount: { amount: '1.00' } }));
+    let mostBusy = 0;
+    for (let sample = 0; sample < 100; sample += 1) {
+      mostBusy = Math.max(mostBusy, own.pool.totalCount - own.pool.idleCount);
+      await delay(5);
+    }
+    const unchanged = await GiftCard.getCard({ cardId: cards[0]?.id ?? '' });
+    expect(unchanged.currentBalance).to.deep.equal(usd('50.00'));
+    await stranger.query('ROLLBACK');
+    await stranger.end();
+    const settled = await Promise.all(reloads);
+    expect(settled.map(({ currentBalance }) => currentBalance)).to.deep.equal(cards.map(() => usd('51.00')));
+    expect(mostBusy).to.be.within(2, 5);
   });
 
   it('joins a transaction, and is undone with it', async () => {

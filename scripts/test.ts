@@ -98,14 +98,16 @@ async function run(step: Step): Promise<Outcome> {
 }
 
 /** A run that failed without saying which test counts as one that failed. */
-function tallyOf({ tally }: Step, exitCode: number): Tally {
-  const own: Tally = { passed: exitCode === 0 ? 1 : 0, failed: exitCode === 0 ? 0 : 1, skipped: [], slowest: [] };
-  if (tally === undefined) return own;
+function tallyOf({ name, tally }: Step, exitCode: number): Tally {
+  const asOne = (passed: boolean): Tally => {
+    return { passed: passed ? 1 : 0, failed: passed ? [] : [name], skipped: [], slowest: [] };
+  };
+  if (tally === undefined) return asOne(exitCode === 0);
   const written = readIfThere(tally);
-  if (written === undefined) return { ...own, passed: 0, failed: 1 };
+  if (written === undefined) return asOne(false);
   const tallied = JSON.parse(written) as Tally;
-  const { passed, failed } = tallied;
-  return { ...tallied, failed: passed + failed === 0 ? 1 : Math.max(failed, own.failed) };
+  const isUnexplained = tallied.failed.length === 0 && (exitCode !== 0 || tallied.passed === 0);
+  return isUnexplained ? { ...tallied, failed: [name] } : tallied;
 }
 
 function readIfThere(file: string): string | undefined {
@@ -118,9 +120,9 @@ function readIfThere(file: string): string | undefined {
 }
 
 function show({ step, passed, failed, seconds, exitCode, output }: Outcome): void {
-  const count = step.tally === undefined ? '' : `${passed} passed, ${failed} failed, `;
-  console.log(`  ${failed === 0 ? '✔' : '✖'} ${step.name} (${count}${seconds.toFixed(1)} s)`);
-  if (failed > 0) console.log(`\n${output.trim()}\n\n  ${step.name} ended with ${exitCode}.\n`);
+  const count = step.tally === undefined ? '' : `${passed} passed, ${failed.length} failed, `;
+  console.log(`  ${failed.length === 0 ? '✔' : '✖'} ${step.name} (${count}${seconds.toFixed(1)} s)`);
+  if (failed.length > 0) console.log(`\n${output.trim()}\n\n  ${step.name} ended with ${exitCode}.\n`);
 }
 
 rmSync(COVERAGE, { recursive: true, force: true });
@@ -140,18 +142,21 @@ await Promise.all(Array.from({ length: AT_A_TIME }, worker));
 if (wanted.length === 0) {
   const coverage = await run(COVERAGE_STEP);
   show(coverage);
-  if (coverage.failed === 0) console.log(coverage.output.trimEnd());
+  if (coverage.failed.length === 0) console.log(coverage.output.trimEnd());
   outcomes.push(coverage);
 }
 
 if (outcomes.length === 0) throw new Error(`There is no step ${wanted.join(', ')}.`);
-const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + of(outcome), 0);
+const passed = outcomes.reduce((total, outcome) => total + outcome.passed, 0);
+const failed = outcomes.flatMap((outcome) => outcome.failed.map((title) => `${outcome.step.name}: ${title}`));
 const slowest = outcomes.flatMap((outcome) => outcome.slowest).sort((a, b) => b.ms - a.ms);
 const skipped = outcomes.flatMap((outcome) => outcome.skipped);
 console.log('\n  slowest:');
 for (const { title, ms } of slowest.slice(0, 10)) console.log(`    ${(ms / 1000).toFixed(1)} s ${title}`);
 if (skipped.length > 0) console.log(`\n  skipped:\n${skipped.map((title) => `    - ${title}`).join('\n')}`);
-console.log(`\n  ${sum(({ passed }) => passed)} passing (${Math.round((performance.now() - startedAt) / 1000)}s)`);
+console.log(`\n  ${passed} passing (${Math.round((performance.now() - startedAt) / 1000)}s)`);
 console.log(`  ${skipped.length} pending`);
-console.log(`  ${sum(({ failed }) => failed)} failing`);
-process.exitCode = sum(({ failed }) => failed) === 0 ? 0 : 1;
+console.log(`  ${failed.length} failing`);
+// Last, so that whoever sees only the end of a long run knows what to look for.
+for (const title of failed) console.log(`    - ${title}`);
+process.exitCode = failed.length === 0 ? 0 : 1;

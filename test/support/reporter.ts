@@ -4,7 +4,8 @@ import Mocha from 'mocha';
 /** What `scripts/test.ts` learns of a run. */
 export interface Tally {
   readonly passed: number;
-  readonly failed: number;
+  /** Titles of those that failed. */
+  readonly failed: readonly string[];
   readonly skipped: readonly string[];
   /** What took longest, the slowest first. */
   readonly slowest: readonly { readonly title: string; readonly ms: number }[];
@@ -22,12 +23,12 @@ export default class TallyReporter extends Mocha.reporters.Base {
     const skipped: string[] = [];
     const timed: { readonly title: string; readonly ms: number }[] = [];
     let passed = 0;
-    let failed = 0;
+    const failed: string[] = [];
     runner.on(EVENT_TEST_PASS, (test) => {
       passed += 1;
       timed.push({ title: test.fullTitle(), ms: test.duration ?? 0 });
     });
-    runner.on(EVENT_TEST_FAIL, () => void (failed += 1));
+    runner.on(EVENT_TEST_FAIL, (test) => void failed.push(test.fullTitle()));
     runner.on(EVENT_TEST_PENDING, (test) => void skipped.push(test.fullTitle()));
     runner.on(EVENT_RUN_END, () => {
       this.epilogue();

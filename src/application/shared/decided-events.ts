@@ -1,8 +1,7 @@
-import { z } from 'zod';
 import type { CommandContext, JobRequest, NewEvent } from '../../domain/shared/decision.ts';
 import type { LoggedEvent } from './event-log.ts';
 import type { NewJob } from './job-queue.ts';
-import { json } from './schemas.ts';
+import { jobRequest } from './schemas.ts';
 
 /** The type of the events by which decisions ask for jobs. */
 export const JOB_REQUESTED = 'job.requested';
@@ -31,16 +30,9 @@ function requestEvent({ id, type, payload, priority = 'default', runAt }: JobReq
   return { ...stream, eventId, type: JOB_REQUESTED, schemaVersion: 1, payload: job };
 }
 
-const requestedPayload = z.object({
-  type: z.string(),
-  payload: json,
-  priority: z.enum(['critical', 'high', 'default', 'low']),
-  runAt: z.iso.datetime().nullable(),
-});
-
 /** The job that a `job.requested` event asks for; its id is the event's, so that a repeat is harmless. */
 export function requestedJob({ eventId, tenant, actor, correlationId, traceParent, ...event }: LoggedEvent): NewJob {
-  const { runAt, ...job } = requestedPayload.parse(event.payload);
+  const { runAt, ...job } = jobRequest.parse(event.payload);
   return {
     ...{ ...job, id: eventId, tenant, actor, correlationId },
     ...(traceParent !== null && { traceParent }),

@@ -70,3 +70,11 @@ export const cursor = z
   });
 
 export const paging = { limit: z.int().min(1).max(200).default(50), cursor: cursor.optional() };
+
+/** What a decision asks for, as the log keeps it. */
+export const jobRequest = z.object({
+  type: z.string(),
+  payload: json,
+  priority: z.enum(['critical', 'high', 'default', 'low']),
+  runAt: z.iso.datetime().nullable(),
+});

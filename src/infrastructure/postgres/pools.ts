@@ -2,11 +2,13 @@ import pg from 'pg';
 
 /**
  * Plans for statements that find every row by its key. A plan that was made while the tables were small is kept by a
- * connection and would go on scanning them; with these switched off it looks them up in an index.
+ * connection and would go on scanning them; with these switched off it looks them up in an index, and joins the rows
+ * of a batch by a hash: compared each with each they cost the square of the batch.
  */
 const KEYED_PLANS = {
   enable_seqscan: 'off',
   enable_mergejoin: 'off',
+  enable_nestloop: 'off',
   jit: 'off',
   // Look-ups by key have one good plan: to make another for each set of values would cost more than to carry it out.
   plan_cache_mode: 'force_generic_plan',

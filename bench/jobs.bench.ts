@@ -142,7 +142,7 @@ async function runRate(queue: JobQueue, type: string, count: number): Promise<nu
 async function bareRate(pool: pg.Pool, count: number): Promise<number> {
   await pool.query(
     `INSERT INTO jobs.job (id, tenant, type, payload, priority, state, run_at, order_at)
-     SELECT gen_random_uuid(), 'default', 'bare', json_build_object('text', repeat('x', 100)), 'low', 'queued',
+     SELECT gen_random_uuid(), 'default', 'bare', json_build_object('text', repeat('x', 100)), 'low_priority', 'queued',
        statement_timestamp(), statement_timestamp()
      FROM generate_series(1, $1::integer)`,
     [count],

@@ -10,7 +10,7 @@ CREATE TABLE jobs.job (
   schedule         text,
   -- json, not jsonb: what was given comes back as it was, and nothing looks inside.
   payload          json        NOT NULL,
-  priority         text        NOT NULL CHECK (priority IN ('critical', 'high', 'default', 'low')),
+  priority         text        NOT NULL CHECK (priority IN ('critical', 'high_priority', 'default', 'low_priority')),
   state            text        NOT NULL
                    CHECK (state IN ('scheduled', 'queued', 'running', 'completed', 'cancelled', 'dead')),
   created_at       timestamptz NOT NULL DEFAULT statement_timestamp(),

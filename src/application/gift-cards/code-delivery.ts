@@ -10,7 +10,7 @@ export const DELIVER_CODE = 'gift-cards.deliver-code';
 export const requestDelivery = (deliveryId: string): JobRequest => ({
   type: DELIVER_CODE,
   payload: { deliveryId },
-  priority: 'high',
+  priority: 'high_priority',
 });
 
 /** Prepares the delivery of a code by e-mail: it waits sealed, for this delivery only. */

@@ -9,7 +9,7 @@ const jobView = z.object({
   id: uuid,
   type: textLike('gift-cards.deliver-code'),
   state,
-  priority: z.enum(['critical', 'high', 'default', 'low']),
+  priority: z.enum(['critical', 'high_priority', 'default', 'low_priority']),
   attempt: z.int(),
   progress: z.object({ done: z.number(), total: z.number().nullable(), note: z.string().nullable() }).nullable(),
   failures: z.array(z.object({ attempt: z.int(), at: instant, code: z.string(), message: z.string() })),

@@ -4,7 +4,7 @@ import type { Json } from '../../domain/shared/domain-error.ts';
  * How urgent a job is. A job passes others of lower priority that became due up to its head start earlier and no
  * others, so that a waiting job of low priority has its turn in the end.
  */
-export type JobPriority = 'critical' | 'high' | 'default' | 'low';
+export type JobPriority = 'critical' | 'high_priority' | 'default' | 'low_priority';
 
 /** `scheduled` waits for its time, `queued` for a worker; `completed`, `cancelled` and `dead` are final. */
 export type JobState = 'scheduled' | 'queued' | 'running' | 'completed' | 'cancelled' | 'dead';

@@ -75,6 +75,6 @@ export const paging = { limit: z.int().min(1).max(200).default(50), cursor: curs
 export const jobRequest = z.object({
   type: z.string(),
   payload: json,
-  priority: z.enum(['critical', 'high', 'default', 'low']),
+  priority: z.enum(['critical', 'high_priority', 'default', 'low_priority']),
   runAt: z.iso.datetime().nullable(),
 });

@@ -98,7 +98,7 @@ export const updateCases: readonly GiftCardCase[] = [
       const { position = 0n } = await scenario.update({}, () => ({
         ...accept(null),
         requests: [
-          { id, type: 'gift-cards.send', payload: { text: 'ünï' }, priority: 'high', runAt },
+          { id, type: 'gift-cards.send', payload: { text: 'ünï' }, priority: 'high_priority', runAt },
           { type: 'gift-cards.other', payload: {} },
         ],
       }));
@@ -108,7 +108,7 @@ export const updateCases: readonly GiftCardCase[] = [
       assert.deepEqual(
         events.map(({ payload }) => payload),
         [
-          { type: 'gift-cards.send', payload: { text: 'ünï' }, priority: 'high', runAt: runAt.toISOString() },
+          { type: 'gift-cards.send', payload: { text: 'ünï' }, priority: 'high_priority', runAt: runAt.toISOString() },
           { type: 'gift-cards.other', payload: {}, priority: 'default', runAt: null },
         ],
       );

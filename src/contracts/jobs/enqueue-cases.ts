@@ -26,7 +26,7 @@ export const enqueueCases: readonly JobQueueCase[] = [
           id: randomUUID(),
           type: uniqueType('given'),
           tenant: 'tenant-ü',
-          priority: 'high',
+          priority: 'high_priority',
           runAt: new Date('2199-12-31T23:59:59.123Z'),
           retries: { attempts: 7, backoff: { initialMs: 10, factor: 2, maxMs: 1_000 }, jitter: 0.5 },
           concurrencyKey: 'key ☂',

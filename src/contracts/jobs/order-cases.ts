@@ -4,8 +4,8 @@ import type { JobPriority, JobQueue } from '../../application/shared/job-queue.t
 import { inState, jobOf, quick, uniqueType, until, withQueues } from './job-queue-site.ts';
 import type { JobQueueCase } from './job-queue-site.ts';
 
-const priorities: readonly JobPriority[] = ['low', 'default', 'high', 'critical'];
-const shortHeadStarts = { critical: 300, high: 200, default: 100, low: 0 };
+const priorities: readonly JobPriority[] = ['low_priority', 'default', 'high_priority', 'critical'];
+const shortHeadStarts = { critical: 300, high_priority: 200, default: 100, low_priority: 0 };
 
 /** Runs all jobs of these types one after another and answers with their payloads in that order. */
 async function orderOf(queue: JobQueue, types: readonly string[], count: number): Promise<unknown[]> {
@@ -38,7 +38,7 @@ export const orderCases: readonly JobQueueCase[] = [
         for (const [index, priority] of priorities.entries()) {
           await queue.enqueue(jobOf(types[index % 2] ?? '', { priority, payload: priority }));
         }
-        assert.deepEqual(await orderOf(queue, types, 4), ['critical', 'high', 'default', 'low']);
+        assert.deepEqual(await orderOf(queue, types, 4), ['critical', 'high_priority', 'default', 'low_priority']);
       }),
   },
   {
@@ -46,9 +46,9 @@ export const orderCases: readonly JobQueueCase[] = [
     run: (site) =>
       withQueues([site.open({ headStartMs: shortHeadStarts })], async (queue) => {
         const type = uniqueType('ageing');
-        await queue.enqueue(jobOf(type, { priority: 'low', payload: 'old and low' }));
+        await queue.enqueue(jobOf(type, { priority: 'low_priority', payload: 'old and low' }));
         await sleep(350);
-        await queue.enqueue(jobOf(type, { priority: 'low', payload: 'new and low' }));
+        await queue.enqueue(jobOf(type, { priority: 'low_priority', payload: 'new and low' }));
         await queue.enqueue(jobOf(type, { priority: 'critical', payload: 'critical' }));
         assert.deepEqual(await orderOf(queue, [type], 3), ['old and low', 'critical', 'new and low']);
       }),

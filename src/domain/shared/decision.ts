@@ -18,7 +18,7 @@ export interface JobRequest {
   readonly id?: string;
   readonly type: string;
   readonly payload: { readonly [key: string]: Json };
-  readonly priority?: 'critical' | 'high' | 'default' | 'low';
+  readonly priority?: 'critical' | 'high_priority' | 'default' | 'low_priority';
   readonly runAt?: Date;
 }
 

@@ -30,7 +30,7 @@ export const defaultJobQueueSettings: JobQueueSettings = {
   maxDepth: 100_000,
   maxDepthOf: {},
   retryAfterSeconds: 5,
-  headStartMs: { critical: 60 * minuteMs, high: 10 * minuteMs, default: minuteMs, low: 0 },
+  headStartMs: { critical: 60 * minuteMs, high_priority: 10 * minuteMs, default: minuteMs, low_priority: 0 },
   pollMs: 1_000,
   abortGraceMs: 2_000,
   maxJsonBytes: 256 * 1024,

@@ -77,7 +77,7 @@ export function requireRetryPolicy({ attempts, backoff, jitter = 0 }: RetryPolic
 
 function headStartOf(priority: JobPriority, settings: JobQueueSettings): number {
   const headStartMs: number | undefined = settings.headStartMs[priority];
-  requireValid(headStartMs !== undefined, 'priority is critical, high, default or low');
+  requireValid(headStartMs !== undefined, 'priority is critical, high_priority, default or low_priority');
   return headStartMs;
 }
 

@@ -13,7 +13,8 @@ interface Books {
   readonly redemptionId: string;
   readonly holdId: string;
   readonly transfer: string;
-  readonly receipt: string;
+  /** Ids of receipts by the operation's verb. */
+  readonly receipts: { readonly [verb: string]: string };
 }
 
 /** What somebody with the owner's rights does behind the application's back, and what has to be found of it. */
@@ -24,6 +25,9 @@ interface Fault {
   readonly found: (books: Books) => readonly (readonly [kind: string, id: string])[];
 }
 
+/** Operations whose answers name an entry of the journal. */
+const PROMISING = ['create', 'redeem', 'refundToCard', 'hold', 'transfer'];
+
 const FAULTS: readonly Fault[] = [
   {
     title: 'a balance that was raised',
@@ -33,9 +37,10 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'an entry that is gone from the middle',
     sql: [`DELETE FROM gift_cards.transactions WHERE tenant = $1 AND transaction_type = 'refund'`],
-    found: ({ card, redemptionId }) => [
+    found: ({ card, redemptionId, receipts }) => [
       ['balance', card],
       ['chain', card],
+      ['receipt', receipts['refundToCard'] ?? ''],
       ['redemption', redemptionId],
     ],
   },
@@ -53,9 +58,10 @@ const FAULTS: readonly Fault[] = [
       `UPDATE gift_cards.transactions SET amount = amount - 1, balance_after = balance_after + 1
         WHERE tenant = $1 AND transaction_type = 'redemption'`,
     ],
-    found: ({ card, redemptionId }) => [
+    found: ({ card, redemptionId, receipts }) => [
       ['balance', card],
       ['chain', card],
+      ['receipt', receipts['redeem'] ?? ''],
       ['redemption', redemptionId],
     ],
   },
@@ -117,12 +123,26 @@ const FAULTS: readonly Fault[] = [
     found: ({ redemptionId }) => [['redemption', redemptionId]],
   },
   {
-    title: 'a redemption that is gone from under its receipt',
+    title: 'a redemption that is gone',
     sql: [`DELETE FROM gift_cards.redemptions WHERE tenant = $1`],
-    found: ({ redemptionId, receipt }) => [
-      ['receipt', receipt],
-      ['redemption', redemptionId],
+    found: ({ redemptionId }) => [['redemption', redemptionId]],
+  },
+  {
+    title: 'a receipt of another amount',
+    sql: [
+      `UPDATE portolan.receipts SET outcome = replace(outcome::text, '"30.00"', '"30.01"')::json
+        WHERE tenant = $1 AND operation = 'GiftCard.redeem'`,
     ],
+    found: ({ receipts }) => [['receipt', receipts['redeem'] ?? '']],
+  },
+  {
+    title: 'receipts that promise what was never done',
+    sql: PROMISING.map(
+      (verb) => `UPDATE portolan.receipts SET outcome = regexp_replace(outcome::text,
+          '"(id|redemptionId|refundId|holdId|transferId)":"[^"]*"', format('"\\1":"%s"', gen_random_uuid()))::json
+        WHERE tenant = $1 AND operation = 'GiftCard.${verb}' AND coalesce(outcome -> 'a' ->> 'holderId', 'card') = 'card'`,
+    ),
+    found: ({ receipts }) => PROMISING.map((verb) => ['receipt', receipts[verb] ?? ''] as const),
   },
   {
     title: 'half a transfer, though each card agrees with its entries',
@@ -174,14 +194,16 @@ describe('reconciling gift cards on PostgreSQL finds', function () {
     const { holdId } = await world.call('hold', { ...pay, purpose: 'later', amount: usd('5.00') }, caller);
     const move = { fromCardId: card.id, toCardId: other.id, amount: usd('1.00'), acceptEarlierExpiry: true };
     await world.call('transfer', move, caller);
-    const { rows } = await owner.query<{ transfer: string; receipt: string }>(
-      `SELECT t.debit_account AS transfer, p.id AS receipt FROM gift_cards.transactions t, portolan.receipts p
-        WHERE t.tenant = $1 AND t.transaction_type = 'transfer_in' AND p.tenant = $1 AND p.operation = 'GiftCard.redeem'`,
+    const { rows } = await owner.query<{ transfer: string; receipts: Books['receipts'] }>(
+      `SELECT debit_account AS transfer,
+          (SELECT json_object_agg(split_part(operation, '.', 2), id) FROM portolan.receipts
+            WHERE tenant = $1 AND coalesce(outcome -> 'a' ->> 'holderId', 'card') = 'card') AS receipts
+        FROM gift_cards.transactions WHERE tenant = $1 AND transaction_type = 'transfer_in'`,
       [tenant],
     );
     expect(rows).to.have.lengthOf(1);
-    const { transfer, receipt } = rows[0] ?? expect.fail();
-    return { tenant, card: card.id, other: other.id, redemptionId, holdId, transfer, receipt };
+    const { transfer, receipts } = rows[0] ?? expect.fail();
+    return { tenant, card: card.id, other: other.id, redemptionId, holdId, transfer, receipts };
   }
 
   /** Changes what nobody may change: triggers guard the journal from its owner until he disables them. */

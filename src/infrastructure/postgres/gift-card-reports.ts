@@ -64,6 +64,21 @@ function sidesOf(kind: 'hold' | 'transfer'): string {
       WHERE tenant = $1 AND debit_account LIKE '${kind}:%'`;
 }
 
+/**
+ * What answers that receipts keep promise of the journal, as rows of SQL: an operation, the type of its entry, and where
+ * its answer has the entry's key and amount. Answers of other operations name no entry.
+ */
+const PROMISES = [
+  ['GiftCard.create', 'creation', 'id', 'originalAmount'],
+  ['GiftCard.redeem', 'redemption', 'redemptionId', 'redeemedAmount'],
+  ['GiftCard.hold', 'hold', 'holdId', 'amount'],
+  ['GiftCard.capture', 'redemption', 'redemptionId', 'redeemedAmount'],
+  ['GiftCard.refundToCard', 'refund', 'refundId', 'refundedAmount'],
+  ['GiftCard.transfer', 'transfer_out', 'transferId', 'amount'],
+]
+  .map((promise) => `('${promise.join("', '")}')`)
+  .join(', ');
+
 /** Each check names what breaks it; all are silent on a sound journal. */
 const CHECKS: readonly { readonly kind: Finding['kind']; readonly sql: string }[] = [
   {
@@ -123,11 +138,21 @@ const CHECKS: readonly { readonly kind: Finding['kind']; readonly sql: string }[
   },
   {
     kind: 'receipt',
-    sql: `SELECT p.id::text, format('the receipt of %s names a redemption that is not there', p.operation) AS detail
-      FROM portolan.receipts p
-      WHERE p.tenant = $1 AND p.operation IN ('GiftCard.redeem', 'GiftCard.capture') AND p.outcome -> 'a' IS NOT NULL
-        AND NOT EXISTS (SELECT FROM gift_cards.redemptions r
-          WHERE r.id = (p.outcome -> 'a' ->> 'redemptionId')::uuid)`,
+    sql: `SELECT p.id::text,
+        format('the receipt of %s promises %s, the journal has %s', p.operation, coalesce(p.amount, 0),
+          coalesce(j.amount, 0)) AS detail
+      FROM (
+        SELECT p.id, operation, of.type, outcome -> 'a' ->> of.key AS key,
+          replace(outcome -> 'a' -> of.money ->> 'amount', '.', '')::bigint AS amount
+        FROM portolan.receipts p JOIN (VALUES ${PROMISES}) AS of(operation, type, key, money) USING (operation)
+        WHERE tenant = $1 AND outcome -> 'a' IS NOT NULL) AS p
+      LEFT JOIN (
+        SELECT CASE transaction_type WHEN 'capture' THEN 'redemption' ELSE transaction_type END AS type,
+          CASE transaction_type WHEN 'creation' THEN gift_card_id::text WHEN 'refund' THEN metadata ->> 'refundId'
+            ELSE reference_id END AS key,
+          sum(amount) AS amount
+        FROM gift_cards.transactions WHERE tenant = $1 GROUP BY 1, 2) AS j USING (type, key)
+      WHERE p.amount IS NULL OR p.amount IS DISTINCT FROM j.amount`,
   },
 ];
 

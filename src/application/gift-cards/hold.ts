@@ -6,7 +6,14 @@ import { readOptionalAmount } from './amounts.ts';
 import { accept, reply } from './answers.ts';
 import { lookUp } from './card-lookup.ts';
 import type { giftCards } from './contract.ts';
-import { amountDue, heldBefore, isSameAmount, paidBefore, requireOrderOpen } from './order-payments.ts';
+import {
+  amountDue,
+  heldBefore,
+  isSameAmount,
+  paidBefore,
+  requireOrderOpen,
+  requireRoomInOrder,
+} from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 import { attempt, requireOwnSpending } from './refusals.ts';
 import { viewHold } from './views.ts';
@@ -32,6 +39,7 @@ export function hold({ cards, ids, ...ports }: Ports): Handler<(typeof giftCards
           if (before !== undefined && isSameAmount(before, amount)) {
             return accept(viewHold(before, before.balanceAfterMinor));
           }
+          requireRoomInOrder(book, orderId);
           const earlier = before ?? paidBefore(book, card, input);
           const due = amount?.(card.currency) ?? amountDue(card, orderTotal, book.now);
           const expiresAt = new Date(book.now.getTime() + expiresInSeconds * 1000);

@@ -4,7 +4,15 @@ import { readOptionalAmount } from './amounts.ts';
 import { accept, reply } from './answers.ts';
 import { lookUp } from './card-lookup.ts';
 import type { giftCards } from './contract.ts';
-import { acceptPayment, amountDue, heldBefore, isSameAmount, paidBefore, requireOrderOpen } from './order-payments.ts';
+import {
+  acceptPayment,
+  amountDue,
+  heldBefore,
+  isSameAmount,
+  paidBefore,
+  requireOrderOpen,
+  requireRoomInOrder,
+} from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 import { attempt, requireOwnSpending } from './refusals.ts';
 import { viewRedemption } from './views.ts';
@@ -34,6 +42,7 @@ export function redeem({ cards, ids, policy, ...ports }: Ports): Handler<(typeof
           if (before !== undefined && isSameAmount(before, amount)) {
             return accept(viewRedemption(before, card, book.now));
           }
+          requireRoomInOrder(book, orderId);
           const earlier = before ?? heldBefore(book, card, input);
           const due = amount?.(card.currency) ?? amountDue(card, orderTotal, book.now);
           const paid = card.redeem({ id, orderId, purpose, amount: due, earlier }, moment);

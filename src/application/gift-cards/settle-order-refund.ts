@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { TooManyRefundLegs } from '../../domain/gift-cards/errors.ts';
 import type { GiftCardBook } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { RefundLeg } from '../../domain/gift-cards/records.ts';
@@ -10,6 +11,9 @@ import { orderRefunded } from './events.ts';
 import { contextOf, foreignData } from './order-events.ts';
 import { applyWaitingLegs } from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
+
+/** Whatever names an order loads all its legs, so that they have an end; beyond it the event becomes a dead letter. */
+export const MAX_LEGS_OF_ORDER = 10_000;
 
 type RefundOfCards = Exclude<z.output<typeof orderRefunded>, { readonly legs: undefined }>;
 type Ports = Pick<GiftCardPorts, 'cards' | 'policy' | 'ids'>;
@@ -29,6 +33,9 @@ export function settleOrderRefund({ cards, policy, ids }: Ports): EventHandler {
       const known = book.legsOfOrder(orderId);
       const legs = new Map(known.map((leg) => [keyOf(leg), leg]));
       for (const leg of received) if (!legs.has(keyOf(leg))) legs.set(keyOf(leg), { ...leg, receivedAt: book.now });
+      if (legs.size > MAX_LEGS_OF_ORDER) {
+        throw new TooManyRefundLegs(`An order takes at most ${MAX_LEGS_OF_ORDER} refund legs.`);
+      }
       const moment = { now: book.now, newId: ids };
       const refunded: GiftCard[] = [];
       for (const card of payingCards(book, orderId)) {

@@ -96,6 +96,18 @@ export class TooManyHolds extends DomainError {
   static readonly kind = 'rule_violated';
 }
 
+/** An order takes at most 1,000 payments and holds, those that have ended included. */
+export class TooManyPayments extends DomainError {
+  static readonly code = 'gift_cards.too_many_payments';
+  static readonly kind = 'rule_violated';
+}
+
+/** An order takes at most 10,000 refund legs. */
+export class TooManyRefundLegs extends DomainError {
+  static readonly code = 'gift_cards.too_many_refund_legs';
+  static readonly kind = 'rule_violated';
+}
+
 /** The order was cancelled, so that nothing more can be paid for it. */
 export class OrderCancelled extends DomainError {
   static readonly code = 'gift_cards.order_cancelled';
@@ -166,4 +178,5 @@ export const DISTINCT_REFUSALS = [
   HolderMismatch,
   OrderCancelled,
   TooManyHolds,
+  TooManyPayments,
 ] as const;

@@ -178,6 +178,7 @@ CREATE TABLE gift_cards.batches (
   codes_until   timestamptz NOT NULL,
   created_at    timestamptz NOT NULL
 );
+CREATE INDEX batches_running ON gift_cards.batches (created_at, id) WHERE status = 'running';
 CREATE INDEX batches_codes ON gift_cards.batches (codes_until) WHERE sealed_seed IS NOT NULL;
 
 GRANT USAGE ON SCHEMA gift_cards TO portolan_app;

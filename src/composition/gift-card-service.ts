@@ -4,6 +4,7 @@ import {
   giftCardHandlers,
   giftCards,
   type BulkIssuer,
+  type GiftCardJobs,
   type GiftCardPolicy,
   type GiftCardPorts,
   type GiftCardReader,
@@ -13,7 +14,6 @@ import {
 import type { Principal } from '../application/shared/call.ts';
 import { inProcessClient, type InProcessClient } from '../application/shared/client.ts';
 import type { GuessGuard } from '../application/shared/guess-guard.ts';
-import type { JobQueue } from '../application/shared/job-queue.ts';
 import { MailUnavailable, type Mailer } from '../application/shared/mailer.ts';
 import { compile, type CompiledOperation, type PipelineHooks } from '../application/shared/pipeline.ts';
 import { positionTokens, type PositionTokens } from '../application/shared/position-tokens.ts';
@@ -47,7 +47,7 @@ export interface GiftCardServiceOptions {
   /** Sends codes by e-mail. Without one a delivery fails, and is tried again later. */
   readonly mailer?: Mailer;
   /** Refuses commands that request jobs for which there is no room. Without one there always is. */
-  readonly jobs?: Pick<JobQueue, 'requireRoom'>;
+  readonly jobs?: GiftCardJobs;
   /** Slows down whoever tries codes. Default: 10 refused attempts a minute for each principal but system ones. */
   readonly guard?: GuessGuard;
   /**
@@ -125,7 +125,10 @@ const noMailer: Mailer = {
   },
 };
 
-const unlimited: Pick<JobQueue, 'requireRoom'> = { requireRoom: async () => undefined };
+const unlimited: GiftCardJobs = {
+  requireRoom: async () => undefined,
+  get: async () => undefined,
+};
 
 /** A system principal speaks for many people, whose attempts the program itself has to count. */
 function defaultGuard(): GuessGuard {

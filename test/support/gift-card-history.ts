@@ -46,7 +46,7 @@ export function historySystem(site: GiftCardSite, unitMs: number): HistorySystem
     ...{ cards, reader: site.reader, bulk: site.bulkIssuer, eraser: site.eraser, marks: site.marks },
     ...{ vault, guard, ids: uuidv7 },
     sealer: { seal: (plain: string) => plain, open: (sealed: string) => sealed },
-    jobs: { requireRoom: async () => undefined },
+    jobs: { requireRoom: async () => undefined, get: async () => undefined },
     mailer: { send: () => Promise.reject(new Error('Histories send no mail.')) },
     policy: { ...DEFAULT_POLICY, expiry: () => null, cancelMarkSeconds: (MARK_UNITS * unitMs) / 1000 },
     randomBytes: (count: number) => randomBytes(count),
@@ -55,7 +55,8 @@ export function historySystem(site: GiftCardSite, unitMs: number): HistorySystem
   const [orders] = giftCardConsumers(ports);
   // Other histories on the same database have sweeps of their own, and clocks of their own.
   const due = async () => (await site.reader.due(DUE_OF_ALL)).filter((each) => each.tenant === tenant);
-  const sweep = bookExpiries({ ...ports, reader: { due, batchesToDestroy: async () => [] } });
+  const none = async () => [];
+  const sweep = bookExpiries({ ...ports, reader: { due, runningBatches: none, batchesToDestroy: none } });
   return {
     handlers: giftCardHandlers(ports),
     ...{ tenant, site, decisions },

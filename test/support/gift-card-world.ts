@@ -76,6 +76,8 @@ export class GiftCardWorld {
   limited = false;
   /** Types of jobs for which the queue has no room. */
   readonly full = new Set<string>();
+  /** Jobs that somebody has cancelled. */
+  readonly cancelledJobs = new Set<string>();
   /** All codes that came up, in any way. */
   readonly codes = new Set<string>();
   /** Whatever was decided or refused: all that any table is given. */
@@ -112,6 +114,7 @@ export class GiftCardWorld {
         requireRoom: async (type) => {
           if (this.full.has(type)) throw new JobQueueFull('Too many jobs wait', { type, retryAfterSeconds: 5 });
         },
+        get: async (jobId) => (this.cancelledJobs.has(jobId) ? { state: 'cancelled' } : { state: 'queued' }),
       },
       policy: { ...DEFAULT_POLICY, ...policy },
       ids: uuidv7,

@@ -142,6 +142,21 @@ describe('batches of gift cards', () => {
       expect(await world.run(ISSUE, { batchId })).to.deep.equal({ createdCount: 10 });
     });
 
+    it('end where their job was cancelled before it ran, or between two tries', async () => {
+      const { batchId, jobId } = await world.call('bulkCreate', order(25));
+      const killed = new AbortController();
+      const progress = async () => killed.abort(new Error('The worker was killed'));
+      await world.run(ISSUE, { batchId }, { progress, signal: killed.signal }).catch(() => undefined);
+      const other = await large();
+      expect(await world.sweep()).to.include({ cancelled: 0 });
+      world.cancelledJobs.add(jobId ?? '');
+      expect(await world.sweep()).to.include({ cancelled: 1 });
+      expect(await world.call('getBatch', { batchId })).to.include({ status: 'cancelled', createdCount: 10 });
+      expect(await world.call('getBatch', { batchId: other })).to.include({ status: 'running' });
+      expect(await codesOf(batchId)).to.have.length(10);
+      expect(await world.call('acknowledgeBatch', { batchId })).to.include({ status: 'destroyed' });
+    });
+
     it('let other work through while they are issued', async () => {
       const busy = new GiftCardWorld({ bulkInlineMax: 10 });
       const { batchId } = await busy.call('bulkCreate', order(2000));
@@ -210,7 +225,10 @@ describe('batches of gift cards', () => {
       const batchId = await large();
       const error: unknown = await world.download(batchId).catch((reason: unknown) => reason);
       expect(error).to.have.property('code', 'gift_cards.batch_not_ready');
-      expect((await world.refusal('acknowledgeBatch', { batchId })).code).to.equal('gift_cards.batch_not_ready');
+      const early = world.call('acknowledgeBatch', { batchId }, { key: 'k' });
+      expect(await early.catch((reason: unknown) => reason)).to.have.property('code', 'gift_cards.batch_not_ready');
+      await world.run(ISSUE, { batchId });
+      expect(await world.call('acknowledgeBatch', { batchId }, { key: 'k' })).to.include({ status: 'destroyed' });
     });
 
     it('are destroyed when they are acknowledged; a second time is harmless', async () => {

@@ -8,13 +8,18 @@ import { requireBatch } from './get-batch.ts';
 import type { GiftCardPorts } from './ports.ts';
 import { viewBatch } from './views.ts';
 
-type Ports = Pick<GiftCardPorts, 'cards'>;
+type Ports = Pick<GiftCardPorts, 'cards' | 'reader'>;
 
 /** Destroys the codes of a batch, once its buyer has them. A second time changes nothing. */
-export function acknowledgeBatch({ cards }: Ports): Handler<(typeof giftCards)['operations']['acknowledgeBatch']> {
+export function acknowledgeBatch({
+  cards,
+  reader,
+}: Ports): Handler<(typeof giftCards)['operations']['acknowledgeBatch']> {
   return async ({ batchId }, call) => {
+    // Before there is a receipt: that it isn't ready yet passes, and a repeat under the same key has to succeed then.
+    requireCreated(requireBatch(await reader.batch(call.principal.tenant, batchId)));
     const committed = await cards.update(commandContext(call), { batchIds: [batchId] }, (book) => {
-      const batch = requireCreated(requireBatch(book.batch(batchId)));
+      const batch = requireBatch(book.batch(batchId));
       if (batch.sealedSeed === null) return accept(viewBatch(batch));
       const destroyed = withoutCodes(batch);
       return accept(viewBatch(destroyed), { batches: [destroyed] });

@@ -3,10 +3,12 @@ import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { CommandContext } from '../../domain/shared/decision.ts';
 import { withoutCodes } from './acknowledge-batch.ts';
 import { accept } from './answers.ts';
+import { cancelBatch } from './issue-batch.ts';
 import type { GiftCardPorts } from './ports.ts';
 
 interface Ports extends Pick<GiftCardPorts, 'cards' | 'marks' | 'policy' | 'ids'> {
-  readonly reader: Pick<GiftCardPorts['reader'], 'due' | 'batchesToDestroy'>;
+  readonly jobs: Pick<GiftCardPorts['jobs'], 'get'>;
+  readonly reader: Pick<GiftCardPorts['reader'], 'due' | 'runningBatches' | 'batchesToDestroy'>;
 }
 
 /** What one sweep did; the failures are of single cards and batches, which the next sweep tries again. */
@@ -14,12 +16,14 @@ export interface Sweep {
   readonly expired: number;
   readonly released: number;
   readonly destroyed: number;
+  /** Batches whose job was cancelled while nobody worked on it. */
+  readonly cancelled: number;
   /** Marks of cancelled orders that were deleted. */
   readonly marksPurged: number;
   readonly failures: readonly unknown[];
 }
 
-type Outcome = 'expired' | 'released' | 'destroyed' | 'nothing';
+type Outcome = 'expired' | 'released' | 'destroyed' | 'cancelled' | 'nothing';
 
 /** How much is looked for at a time. */
 const PAGE = 1000;
@@ -27,8 +31,9 @@ const PAGE = 1000;
 const TOGETHER = 50;
 
 /**
- * Books what is due in all tenants: expiries of cards, each exactly once, the release of expired holds, and the
- * destruction of seeds and marks of cancelled orders whose time is over. One that fails doesn't stop the others.
+ * Books what is due in all tenants: expiries of cards, each exactly once, the release of expired holds, the end of
+ * batches whose job was cancelled, and the destruction of seeds and marks of cancelled orders whose time is over. One
+ * that fails doesn't stop the others.
  */
 export function bookExpiries(ports: Ports): (context: Omit<CommandContext, 'tenant'>) => Promise<Sweep> {
   const { reader } = ports;
@@ -38,18 +43,23 @@ export function bookExpiries(ports: Ports): (context: Omit<CommandContext, 'tena
       ({ tenant, cardId }) => bookCard(ports, { ...context, tenant }, cardId),
       context.signal,
     );
+    const abandoned = await sweep(
+      (limit) => reader.runningBatches(limit),
+      ({ tenant, batchId }) => endAbandoned(ports, { ...context, tenant }, batchId),
+      context.signal,
+    );
     const batches = await sweep(
       (limit) => reader.batchesToDestroy(limit),
       ({ tenant, batchId }) => destroyCodes(ports, { ...context, tenant }, batchId),
       context.signal,
     );
-    const outcomes = [...cards.outcomes, ...batches.outcomes];
+    const outcomes = [...cards.outcomes, ...abandoned.outcomes, ...batches.outcomes];
     const count = (wanted: Outcome): number => outcomes.filter((outcome) => outcome === wanted).length;
     const marks = await purgeMarks(ports, context.signal);
     return {
       ...{ expired: count('expired'), released: count('released'), destroyed: count('destroyed') },
-      marksPurged: marks.purged,
-      failures: [...cards.failures, ...batches.failures, ...marks.failures],
+      ...{ cancelled: count('cancelled'), marksPurged: marks.purged },
+      failures: [...cards.failures, ...abandoned.failures, ...batches.failures, ...marks.failures],
     };
   };
 }
@@ -123,4 +133,14 @@ async function destroyCodes({ cards }: Ports, context: CommandContext, batchId: 
     return accept('destroyed', { batches: [withoutCodes(batch)] });
   });
   return answer;
+}
+
+/**
+ * Ends a batch whose job was cancelled while it waited, so that it never ran to hear of it: the cards that are there
+ * can be used, and no more will come. Its job has its id.
+ */
+async function endAbandoned({ cards, jobs }: Ports, context: CommandContext, batchId: string): Promise<Outcome> {
+  const job = await jobs.get(batchId);
+  if (job?.state !== 'cancelled') return 'nothing';
+  return (await cancelBatch({ cards }, context, batchId)) ? 'cancelled' : 'nothing';
 }

@@ -29,7 +29,7 @@ export function bulkCreate(ports: Ports): Handler<(typeof giftCards)['operations
     const { amount: money } = input;
     const amount = readNewAmount(money);
     await jobs.requireRoom(ISSUE_BATCH);
-    const [id, newJobId] = [ids(), ids()];
+    const id = ids();
     const seed = sealedSeed(ports, call.principal.tenant, id);
     // Before the caller's transaction ends nobody else sees the batch: its cards are left to the job.
     const isSmall = count <= policy.bulkInlineMax && call.unit === undefined;
@@ -41,10 +41,11 @@ export function bulkCreate(ports: Ports): Handler<(typeof giftCards)['operations
         ...{ amountMinor: amount.minor, currency: amount.currency, sealedSeed: seed, status: 'running' },
         ...{ codesUntil: new Date(now.getTime() + policy.batchCodesSeconds * 1000), createdAt: now },
       };
-      const job = { id: newJobId, type: ISSUE_BATCH, payload: { batchId: id } };
+      // The job has the batch's id, by which a sweep finds it when it was cancelled before it ran.
+      const job = { id, type: ISSUE_BATCH, payload: { batchId: id } };
       // A small batch is done by then, unless its caller was cut off.
       const later = { ...job, runAt: new Date(now.getTime() + RESCUE_AFTER_MS) };
-      const answer = { ...viewBatch(batch), jobId: isSmall ? null : newJobId };
+      const answer = { ...viewBatch(batch), jobId: isSmall ? null : id };
       return accept(answer, { batches: [batch] }, { requests: [isSmall ? later : job] });
     });
     const { answer, position, replayed } = committed;

@@ -87,6 +87,8 @@ export interface GiftCardReader {
   deliveryOfCard(tenant: string, cardId: string): Promise<Delivery | undefined>;
   /** Cards of all tenants that have expired holds, or an expiry that is due, not booked and waits for no hold; oldest first. */
   due(limit: number): Promise<readonly { readonly tenant: string; readonly cardId: string }[]>;
+  /** Batches of all tenants that are still being created, oldest first. */
+  runningBatches(limit: number): Promise<readonly { readonly tenant: string; readonly batchId: string }[]>;
   /** Batches of all tenants whose codes' time is over and whose seed is still kept. */
   batchesToDestroy(limit: number): Promise<readonly { readonly tenant: string; readonly batchId: string }[]>;
   liability(tenant: string, from: Date | undefined, to: Date | undefined): Promise<readonly Liability[]>;

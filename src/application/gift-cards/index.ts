@@ -40,7 +40,14 @@ export { erasePerson, type PersonReference } from './erase-person.ts';
 export type { BatchCard, GiftCardReader } from './gift-card-reader.ts';
 export { GIFT_CARD_SCHEDULES, giftCardJobs } from './jobs.ts';
 export type { OrderMarks } from './order-marks.ts';
-export { DEFAULT_POLICY, yearsLater, type CodeVault, type GiftCardPolicy, type GiftCardPorts } from './ports.ts';
+export {
+  DEFAULT_POLICY,
+  yearsLater,
+  type CodeVault,
+  type GiftCardJobs,
+  type GiftCardPolicy,
+  type GiftCardPorts,
+} from './ports.ts';
 
 /** What carries out the operations on gift cards. Throws `UnsupportedCodeFormat` for a policy that can't be followed. */
 export function giftCardHandlers(ports: GiftCardPorts): Handlers<typeof giftCards> {

@@ -87,14 +87,16 @@ export function issueBatch(
   };
 }
 
-async function cancelBatch(
+/** Ends a batch that is still being created; false where it isn't. Its cards and their codes stay. */
+export async function cancelBatch(
   { cards }: Pick<GiftCardPorts, 'cards'>,
   context: CommandContext,
   batchId: string,
-): Promise<void> {
-  await cards.update({ ...context, signal: undefined }, { batchIds: [batchId] }, (book) => {
+): Promise<boolean> {
+  const { answer } = await cards.update({ ...context, signal: undefined }, { batchIds: [batchId] }, (book) => {
     const batch = book.batch(batchId);
     if (batch?.status !== 'running') return accept(false);
     return accept(true, { batches: [{ ...batch, status: 'cancelled' }] });
   });
+  return answer;
 }

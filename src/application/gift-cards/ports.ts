@@ -2,7 +2,7 @@ import { DEFAULT_CODE_FORMAT, type CodeFormat } from '../../domain/gift-cards/co
 import type { CodeKeys, GiftCardRepository } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { HouseAccount } from '../../domain/gift-cards/journal.ts';
 import type { GuessGuard } from '../shared/guess-guard.ts';
-import type { JobQueue } from '../shared/job-queue.ts';
+import type { Job, JobQueue } from '../shared/job-queue.ts';
 import type { Mailer } from '../shared/mailer.ts';
 import type { Sealer } from '../shared/sealer.ts';
 import type { BulkIssuer, RecipientEraser } from './bulk-issuer.ts';
@@ -58,6 +58,11 @@ export function yearsLater(from: Date, years: number): Date {
   return date;
 }
 
+/** What gift cards need of a job queue. */
+export interface GiftCardJobs extends Pick<JobQueue, 'requireRoom'> {
+  get(jobId: string): Promise<Pick<Job, 'state'> | undefined>;
+}
+
 /** All that gift cards need from outside. A use case asks for the part that it uses. */
 export interface GiftCardPorts {
   readonly cards: GiftCardRepository;
@@ -69,8 +74,8 @@ export interface GiftCardPorts {
   readonly sealer: Sealer;
   readonly guard: GuessGuard;
   readonly mailer: Mailer;
-  /** Asked before a command requests a job; the request itself goes with what the command stores. */
-  readonly jobs: Pick<JobQueue, 'requireRoom'>;
+  /** Asked before a command requests a job, and what became of one; the request itself goes with what a command stores. */
+  readonly jobs: GiftCardJobs;
   readonly policy: GiftCardPolicy;
   /** A new version 7 UUID. */
   readonly ids: () => string;

@@ -62,6 +62,23 @@ export const reportCases: readonly GiftCardCase[] = [
     },
   },
   {
+    title: 'lists batches that are still being created, oldest first',
+    async run(site) {
+      const scenario = new Scenario(site);
+      const now = await site.reader.now();
+      const older = newBatch(new Date(now.getTime() - 1_000));
+      const [younger, ready, cancelled] = [
+        newBatch(now),
+        newBatch(now, { status: 'ready' }),
+        newBatch(now, { status: 'cancelled' }),
+      ];
+      await scenario.store({ batches: [younger, ready, cancelled, older] });
+      const found = await site.reader.runningBatches(100_000);
+      const own = found.filter(({ tenant }) => tenant === scenario.tenant).map(({ batchId }) => batchId);
+      assert.deepEqual(own, [older.id, younger.id]);
+    },
+  },
+  {
     title: 'lists batches whose codes have had their time and still have their seed',
     async run(site) {
       const scenario = new Scenario(site);

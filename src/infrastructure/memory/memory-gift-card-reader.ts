@@ -90,6 +90,14 @@ export class MemoryGiftCardReader implements GiftCardReader {
     return due.slice(0, limit).map(({ tenant, cardId }) => ({ tenant, cardId }));
   }
 
+  async runningBatches(limit: number): Promise<readonly { readonly tenant: string; readonly batchId: string }[]> {
+    const running = [...this.#store.tenants()].flatMap(([tenant, { batches }]) =>
+      [...batches.values()].filter(({ status }) => status === 'running').map((batch) => ({ tenant, batch })),
+    );
+    running.sort((a, b) => a.batch.createdAt.getTime() - b.batch.createdAt.getTime());
+    return running.slice(0, limit).map(({ tenant, batch }) => ({ tenant, batchId: batch.id }));
+  }
+
   async batchesToDestroy(limit: number): Promise<readonly { readonly tenant: string; readonly batchId: string }[]> {
     const now = this.#store.now();
     const over = [...this.#store.tenants()].flatMap(([tenant, { batches }]) =>

@@ -176,6 +176,13 @@ export class PostgresGiftCardReader implements GiftCardReader {
     );
   }
 
+  runningBatches(limit: number): Promise<readonly { tenant: string; batchId: string }[]> {
+    return this.#rows(
+      `SELECT tenant, id AS "batchId" FROM gift_cards.batches WHERE status = 'running' ORDER BY created_at, id LIMIT $1`,
+      [limit],
+    );
+  }
+
   async batchesToDestroy(limit: number): Promise<readonly { tenant: string; batchId: string }[]> {
     return this.#rows(
       `SELECT tenant, id AS "batchId" FROM gift_cards.batches

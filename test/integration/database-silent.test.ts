@@ -3,10 +3,12 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { expect } from 'chai';
 import { databaseFault } from '../../src/composition/fault-lines.ts';
 import { backup } from '../../src/infrastructure/postgres/backup.ts';
+import { inTransaction } from '../../src/infrastructure/postgres/log-transaction.ts';
 import { LogWakeup } from '../../src/infrastructure/postgres/log-wakeup.ts';
 import { migrate } from '../../src/infrastructure/postgres/migrate.ts';
 import { peppersOnCards } from '../../src/infrastructure/postgres/peppers-on-cards.ts';
 import { createPool } from '../../src/infrastructure/postgres/pools.ts';
+import { ChaosProxy } from '../support/chaos-proxy.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 
 describe('A database that does not answer', () => {
@@ -57,6 +59,29 @@ describe('A statement that takes too long', () => {
       expect((await pool.query('SHOW statement_timeout')).rows).to.deep.equal([{ statement_timeout: '200ms' }]);
     } finally {
       await pool.end();
+    }
+  });
+
+  it('is given up when the database is gone without a word, and its connection with it', async function () {
+    this.timeout(20_000);
+    const proxy = await ChaosProxy.start(database.ownerUrl);
+    const pool = createPool({ connectionString: proxy.url, max: 2, onError: () => undefined }, 200);
+    try {
+      await Promise.all([pool.query('SELECT 1'), pool.query('SELECT 1')]);
+      proxy.hang();
+      const limits = { statementMs: 200, idleMs: 200 };
+      const [alone, within] = await Promise.allSettled([
+        pool.query('SELECT 1'),
+        inTransaction(pool, limits, (client) => client.query('SELECT 1')),
+      ]);
+      expect(alone).to.have.nested.property('reason.message', 'Query read timeout');
+      expect(within).to.have.nested.property('reason.message', 'Query read timeout');
+      expect(pool.totalCount).to.equal(0);
+      proxy.recover();
+      expect((await pool.query('SELECT 1 AS one')).rows).to.deep.equal([{ one: 1 }]);
+    } finally {
+      await pool.end();
+      await proxy.close();
     }
   });
 

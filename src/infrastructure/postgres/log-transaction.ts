@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { isConnectionLost } from './statement.ts';
 
 /** How long the server lets a transaction run one statement, and sit idle, before it ends it; milliseconds. */
 export interface TransactionLimits {
@@ -29,6 +30,8 @@ export async function inTransaction<Result>(
     if (command !== 'COMMIT') throw new Error('The commit was answered with a roll-back.');
     return result;
   } catch (error) {
+    // What is not answered would keep the roll-back waiting behind it.
+    if (isConnectionLost(error)) abort.abort(error);
     if (!abort.signal.aborted) await client.query('ROLLBACK').catch(onError);
     throw error;
   } finally {

@@ -28,6 +28,9 @@ export const CONNECT_MS = 5_000;
 /** How long the server works on a statement of the other pools, in milliseconds, where its caller sets no limit. */
 const STATEMENT_MS = 30_000;
 
+/** How much later than the server would end a statement its connection is given up, in milliseconds. */
+const SERVER_GRACE_MS = 5_000;
+
 export interface PoolOptions {
   readonly connectionString: string;
   readonly max: number;
@@ -50,14 +53,16 @@ export function createCommandPool({ connectionString, max, onError }: PoolOption
 
 /**
  * Connections for everything else. The server ends a statement that takes longer than `statementMs` (30,000 if left
- * out), so that what nobody waits for any more gives its connection back; a transaction may set another limit.
+ * out), so that what nobody waits for any more gives its connection back; a transaction may set another limit. A server
+ * that is gone without a word can't: a little later the connection is given up here.
  */
 export function createPool(
   { connectionString, max, onError }: PoolOptions,
   statementMs: number = STATEMENT_MS,
 ): pg.Pool {
   const settings = options({ statement_timeout: String(statementMs) });
-  return watched(new pg.Pool({ ...connection(connectionString, max), options: settings }), onError);
+  const query_timeout = statementMs + SERVER_GRACE_MS;
+  return watched(new pg.Pool({ ...connection(connectionString, max), query_timeout, options: settings }), onError);
 }
 
 /**
@@ -75,6 +80,7 @@ const connection = (connectionString: string, max: number): pg.PoolConfig => ({
   max,
   connectionTimeoutMillis: CONNECT_MS,
   keepAlive: true,
+  keepAliveInitialDelayMillis: 10_000,
   application_name: 'portolan',
 });
 

@@ -92,6 +92,16 @@ describe('Refunding a redemption', () => {
     expect(expired?.balance.toDecimal()).to.equal('25.00');
   });
 
+  it('is booked all the same where a clock was set back and the card has spent what it was to keep', () => {
+    const { card, paid } = redeemedCard('30.00', { expiresAt: later(HOUR) });
+    const refunded = stored(card.refund(paid, 'refund', usd('25.00'), at(HOUR)));
+    const spent = stored(refunded.redeem(payment('90.00', { purpose: 'more' }), at()));
+    const expired = spent.expire('breakage', at(2 * HOUR));
+    expect(expired && movements(expired)).to.deep.equal([]);
+    expect(expired?.balance.toDecimal()).to.equal('5.00');
+    expect(expired?.changes.events.at(-1)?.payload).to.include({ amount: '0.00' });
+  });
+
   it('sweeps what came back after the expiry at the next one, once the card was extended', () => {
     const { card, paid } = redeemedCard('30.00', { expiresAt: later(HOUR) });
     const extended = card

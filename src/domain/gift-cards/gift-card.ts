@@ -257,7 +257,9 @@ export class GiftCard {
     if (state.voidedAt !== null || state.expiredAt !== null || !hasExpired(state, moment.now)) return undefined;
     let at = payments.releaseExpired(this.#at, moment);
     if (at.state.openHolds.length > 0) return undefined;
-    const remainder = at.state.balanceMinor - at.state.keptMinor;
+    const unkept = at.state.balanceMinor - at.state.keptMinor;
+    // A clock that was set back lets a card spend what it was to keep.
+    const remainder = unkept > 0n ? unkept : 0n;
     if (remainder > 0n) {
       at = book(at, { type: 'expiry', from: this.#account, to: account, amountMinor: remainder }, moment);
     }

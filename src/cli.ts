@@ -14,11 +14,8 @@ import { explaining } from './interfaces/cli/server-caller.ts';
 import { flushed } from './interfaces/cli/terminal.ts';
 import { httpClient } from './interfaces/http/http-client.ts';
 
-/** The server answers or refuses within its own deadline; this is for one that does neither. */
-const CALL_MS = 60_000;
-
 /** A client of the server at the given address, or of the one that the settings make on this machine. */
-async function connect(server: string | undefined): Promise<Caller> {
+async function connect(server: string | undefined, deadlineMs: number): Promise<Caller> {
   const { PORT, HOST, DATA_FOLDER, API_TOKEN } = process.env;
   const { port, host, dataFolder } = loadConfig({ PORT, HOST, DATA_FOLDER });
   const baseUrl = server || urlOf(host, port);
@@ -34,7 +31,7 @@ async function connect(server: string | undefined): Promise<Caller> {
   const isOurs = !server || isLoopback(url.hostname);
   const token = API_TOKEN || (isOurs ? await adminTokenIfThere(dataFolder) : undefined);
   const retry = { attempts: 3 };
-  const client = httpClient(APPLICATION_CONTRACTS, { baseUrl, deadlineMs: CALL_MS, retry, ...(token && { token }) });
+  const client = httpClient(APPLICATION_CONTRACTS, { baseUrl, deadlineMs, retry, ...(token && { token }) });
   return explaining(client, { baseUrl, hasToken: token !== undefined });
 }
 
@@ -65,7 +62,7 @@ const exitCode = await runCli(
     version: VERSION,
     contracts: APPLICATION_CONTRACTS,
     newKey: randomUUID,
-    connect: (server) => configured(connect(server)),
+    connect: (server, deadlineMs) => configured(connect(server, deadlineMs)),
     serve: async () => (await import('./server.ts')).serve(),
     migrate: () => maintain((maintenance) => maintenance.migrate()),
     backup: (file) => maintain((maintenance) => maintenance.backup(file)),

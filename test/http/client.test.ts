@@ -196,6 +196,22 @@ describe('a client of a remote server', () => {
     expect(api.calls).to.have.length(3);
   });
 
+  it('does not ask again what a query had no time for, but repeats a command', async () => {
+    let calls = 0;
+    const error = { code: 'request.deadline_exceeded', message: 'Too late' };
+    const slow = await serve((_request, response) => {
+      calls += 1;
+      response.statusCode = 503;
+      response.end(JSON.stringify({ success: false, error, meta: { correlationId: 'c' } }));
+    });
+    const client = clientOf(slow.url, { retry: { attempts: 3, baseDelayMs: 1 } });
+    expect(await failure(client.Parcel.find({}))).to.be.instanceOf(DeadlineExceeded);
+    expect(calls).to.equal(1);
+    expect(await failure(client.Parcel.send({ note: 'x' }))).to.be.instanceOf(DeadlineExceeded);
+    expect(calls).to.equal(4);
+    slow.close();
+  });
+
   it('gives up after some attempts with the last error, and at once where Retry-After exceeds the deadline', async () => {
     const api = await startDemoApi();
     const client = clientOf(api.url, { retry: { attempts: 3, baseDelayMs: 1 } });

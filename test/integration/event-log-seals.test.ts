@@ -203,11 +203,33 @@ describe('Seals over the event log', () => {
     });
   }
 
+  it('are proved from a noted one on, which ends when its caller goes', async () => {
+    const whole = await seals.verify(tenant);
+    if (!whole.intact) throw new Error('The log was intact.');
+    const { rows } = await owner.query<{ hash: string }>(
+      `SELECT encode(hash, 'hex') AS hash FROM portolan.seals WHERE tenant = $1 AND number = 2`,
+      [tenant],
+    );
+    const from = { anchor: { number: 2, hash: rows[0]?.hash ?? '' }, fromAnchor: true };
+    const { events } = whole;
+    expect(await seals.verify(tenant, from)).to.deep.equal({ ...whole, events: events - 10 });
+    const gone = { ...from, signal: AbortSignal.abort(new Error('gone')) };
+    expect(await seals.verify(tenant, gone).catch((error: unknown) => error)).to.have.property('message', 'gone');
+    await tamper(`UPDATE portolan.events SET actor = 'forged' WHERE position = $1`, [at(2)]);
+    expect(await seals.verify(tenant, from)).to.include({ intact: true });
+    await tamper(`UPDATE portolan.events SET actor = 'forged' WHERE position = $1`, [at(12)]);
+    expect(await seals.verify(tenant, from)).to.include({ intact: false, position: at(12), seal: 3 });
+    const other = { ...from, anchor: { number: 2, hash: '0'.repeat(64) } };
+    expect(await seals.verify(tenant, other)).to.include({ intact: false, seal: 2 });
+    const beyond = { ...from, anchor: { number: 99, hash: '0'.repeat(64) } };
+    expect(await seals.verify(tenant, beyond)).to.include({ intact: false, reason: 'A seal is missing.' });
+  });
+
   it('show a chain that was made anew from an altered log, by a seal noted elsewhere', async () => {
     const before = await seals.verify(tenant);
     if (!before.intact) throw new Error('The log was intact.');
     const anchor = { number: before.seals, hash: before.hash };
-    expect(await seals.verify(tenant, anchor)).to.deep.equal(before);
+    expect(await seals.verify(tenant, { anchor })).to.deep.equal(before);
     await tamper(`UPDATE portolan.events SET actor = 'forged' WHERE position = $1`, [at(8)]);
     await tamper('DELETE FROM portolan.seals WHERE tenant IN ($1, $2)', [tenant, `${tenant}-other`]);
     await owner.query(`UPDATE portolan.consumers SET position = 0 WHERE name = 'portolan.seals'`);
@@ -215,12 +237,12 @@ describe('Seals over the event log', () => {
     const forged = await seals.verify(tenant);
     expect(forged).to.include({ intact: true, events: 20 });
     const reason = 'The seal is not the one that was noted.';
-    expect(await seals.verify(tenant, anchor)).to.include({ intact: false, seal: 2, reason: 'A seal is missing.' });
+    expect(await seals.verify(tenant, { anchor })).to.include({ intact: false, seal: 2, reason: 'A seal is missing.' });
     for (let seal = 2; seal <= anchor.number; seal += 1) {
       await database.append(streamOf(tenant, 1));
       await seals.seal();
     }
-    expect(await seals.verify(tenant, anchor)).to.include({ intact: false, seal: anchor.number, reason });
+    expect(await seals.verify(tenant, { anchor })).to.include({ intact: false, seal: anchor.number, reason });
   });
 
   it('name the seal behind one that was made anew to fit an altered event', async () => {

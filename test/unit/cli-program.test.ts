@@ -250,6 +250,19 @@ describe('the command line', () => {
     });
   });
 
+  it('gives a call a minute, or as long as it is told', async () => {
+    const deadlines: number[] = [];
+    const connect = async (_server: string | undefined, deadlineMs: number) => {
+      deadlines.push(deadlineMs);
+      return caller(() => ({ data: {} }));
+    };
+    await run(['events', 'verify'], undefined, { connect });
+    await run(['events', 'verify', '--timeout', '600'], undefined, { connect });
+    expect(deadlines).to.deep.equal([60_000, 600_000]);
+    expect(await run(['events', 'verify', '--timeout', 'long'], undefined, { connect })).to.equal(2);
+    expect(deadlines).to.have.length(2);
+  });
+
   it('hands commands of its own on, and prints what they did', async () => {
     const files: string[] = [];
     const note = (file: string) => Promise.resolve({ file: (files.push(file), file) });

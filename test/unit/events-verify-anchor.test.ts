@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { eventHandlers, events } from '../../src/application/events/index.ts';
 import type { Call } from '../../src/application/shared/call.ts';
 import { InvalidInput } from '../../src/application/shared/errors.ts';
-import type { EventLog, SealAnchor, Verification } from '../../src/application/shared/event-log.ts';
+import type { EventLog, SealAnchor, Verification, VerifyOptions } from '../../src/application/shared/event-log.ts';
 import { compile } from '../../src/application/shared/pipeline.ts';
 
 const CALL: Call = {
@@ -16,7 +16,7 @@ describe('Event.verify', () => {
   const seals = {
     seal: async () => 0,
     run: () => ({ close: async () => undefined }),
-    async verify(_tenant: string, anchor?: SealAnchor): Promise<Verification> {
+    async verify(_tenant: string, { anchor }: VerifyOptions = {}): Promise<Verification> {
       anchors.push(anchor);
       return { intact: true, seals: 0, events: 0, sealedTo: 0n, hash: HASH };
     },
@@ -36,6 +36,7 @@ describe('Event.verify', () => {
     for (const [input, path] of [
       [{ anchorSeal: 3 }, 'anchorHash'],
       [{ anchorHash: HASH }, 'anchorSeal'],
+      [{ fromAnchor: true }, 'anchorSeal'],
     ] as const) {
       const failure = await verify(input).catch((error: unknown) => error);
       expect(failure).to.be.instanceOf(InvalidInput);

@@ -95,10 +95,18 @@ export const events = context({
             .regex(/^[0-9a-f]{64}$/)
             .meta({ examples: ['0'.repeat(64)] })
             .optional(),
+          fromAnchor: z
+            .boolean()
+            .default(false)
+            .describe('Begin right after the noted seal, instead of at the beginning of the log'),
         })
         .refine(({ anchorSeal, anchorHash }) => anchorSeal !== undefined || anchorHash === undefined, {
           path: ['anchorSeal'],
           message: 'is required with anchorHash',
+        })
+        .refine(({ anchorSeal, fromAnchor }) => anchorSeal !== undefined || !fromAnchor, {
+          path: ['anchorSeal'],
+          message: 'is required with fromAnchor',
         })
         .refine(({ anchorSeal, anchorHash }) => anchorHash !== undefined || anchorSeal === undefined, {
           path: ['anchorHash'],

@@ -34,10 +34,10 @@ export function eventHandlers({ log, seals, contracts }: EventPorts): Handlers<t
       return { data: { events: page.events.map(eventView), position: `${page.position}` } };
     },
 
-    async verify({ anchorSeal, anchorHash }, { principal }) {
+    async verify({ anchorSeal, anchorHash, fromAnchor }, { principal, signal }) {
       const anchor =
         anchorSeal === undefined || anchorHash === undefined ? undefined : { number: anchorSeal, hash: anchorHash };
-      return { data: verificationView(await seals.verify(principal.tenant, anchor)) };
+      return { data: verificationView(await seals.verify(principal.tenant, { anchor, fromAnchor, signal })) };
     },
 
     async listDead({ consumer, limit }, { principal }) {

@@ -133,6 +133,14 @@ export interface Seal {
 /** What to note outside of the database about a seal. */
 export type SealAnchor = Pick<Seal, 'number' | 'hash'>;
 
+export interface VerifyOptions {
+  readonly anchor?: SealAnchor | undefined;
+  /** Begins right after the anchor: what it covers was proved when it was noted. Without an anchor at the beginning. */
+  readonly fromAnchor?: boolean | undefined;
+  /** Ends the walk, which takes as long as the log is. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export type Verification =
   | {
       readonly intact: true;
@@ -156,5 +164,5 @@ export interface EventSeals {
    * Walks a tenant's chain and names the first event or seal that doesn't fit. Whoever can change the whole chain can
    * make another that fits in itself: noted elsewhere and given as `anchor`, an earlier seal shows that too.
    */
-  verify(tenant: string, anchor?: SealAnchor): Promise<Verification>;
+  verify(tenant: string, options?: VerifyOptions): Promise<Verification>;
 }

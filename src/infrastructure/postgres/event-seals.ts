@@ -1,5 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
-import type { EventLog, EventSeals, Running, SealAnchor, Verification } from '../../application/shared/event-log.ts';
+import type { EventLog, EventSeals, Running, Verification, VerifyOptions } from '../../application/shared/event-log.ts';
 import { backoffMs, pause } from '../system/pause.ts';
 import { readCells } from './event-rows.ts';
 import { inTransaction } from './log-transaction.ts';
@@ -56,8 +56,8 @@ export class PostgresEventSeals implements EventSeals {
     };
   }
 
-  verify(tenant: string, anchor?: SealAnchor): Promise<Verification> {
-    return verifySeals(this.#pool, tenant, anchor);
+  verify(tenant: string, options?: VerifyOptions): Promise<Verification> {
+    return verifySeals(this.#pool, tenant, options);
   }
 
   async #runUntilClosed(closing: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { SealAnchor, Verification } from '../../application/shared/event-log.ts';
+import type { SealAnchor, Verification, VerifyOptions } from '../../application/shared/event-log.ts';
 import { readCells } from './event-rows.ts';
 import { countOf, digestOf, firstDifference, NO_HASH, sealHash } from './seal-format.ts';
 import type { EventDigest } from './seal-format.ts';
@@ -25,12 +25,19 @@ type Flaw = Extract<Verification, { intact: false }>;
 const flaw = (position: bigint, seal: number, reason: string): Flaw => ({ intact: false, position, seal, reason });
 
 /** Walks a tenant's seals and, beside them, its events; holds one page of each in memory, however long they are. */
-export async function verifySeals(pool: Pool, tenant: string, anchor?: SealAnchor): Promise<Verification> {
+export async function verifySeals(
+  pool: Pool,
+  tenant: string,
+  { anchor, fromAnchor, signal }: VerifyOptions = {},
+): Promise<Verification> {
   const { checkpoint, lastSeal, head } = await boundsOf(pool, tenant);
-  const events = eventsOf(pool, tenant, head);
-  let last: Pick<StoredSeal, 'number' | 'toPosition' | 'hash'> = { number: 0, toPosition: 0n, hash: NO_HASH };
+  const begin = fromAnchor === true && anchor !== undefined ? await anchored(pool, tenant, anchor) : BEGINNING;
+  if ('intact' in begin) return begin;
+  const events = eventsOf(pool, tenant, begin.toPosition, head);
+  let last = begin;
   let count = 0;
-  for await (const seal of sealsOf(pool, tenant, lastSeal)) {
+  for await (const seal of sealsOf(pool, tenant, BigInt(begin.number), lastSeal)) {
+    signal?.throwIfAborted();
     const found = flawInChain(seal, last, anchor) ?? (await flawInRange(tenant, seal, events));
     if (found !== undefined) return found;
     last = seal;
@@ -47,10 +54,24 @@ export async function verifySeals(pool: Pool, tenant: string, anchor?: SealAncho
   return { intact: true, seals, events: count, sealedTo, hash: hash.toString('hex') };
 }
 
+type ChainEnd = Pick<StoredSeal, 'number' | 'toPosition' | 'hash'>;
+
+/** Before the first seal. */
+const BEGINNING: ChainEnd = { number: 0, toPosition: 0n, hash: NO_HASH };
+
+/** The seal that was noted elsewhere, or what is wrong with it. */
+async function anchored(pool: Pool, tenant: string, anchor: SealAnchor): Promise<ChainEnd | Flaw> {
+  for await (const seal of sealsOf(pool, tenant, BigInt(anchor.number - 1), BigInt(anchor.number))) {
+    const isNoted = seal.hash.toString('hex') === anchor.hash;
+    return isNoted ? seal : flaw(seal.fromPosition, seal.number, 'The seal is not the one that was noted.');
+  }
+  return flaw(1n, anchor.number, 'A seal is missing.');
+}
+
 /** What is wrong with a seal's place in the chain. */
 function flawInChain(
   { number, fromPosition, previousHash, hash }: StoredSeal,
-  last: Pick<StoredSeal, 'number' | 'toPosition' | 'hash'>,
+  last: ChainEnd,
   anchor: SealAnchor | undefined,
 ): Flaw | undefined {
   const expected = last.toPosition + 1n;
@@ -88,10 +109,10 @@ interface EventStream {
   skip(): void;
 }
 
-function eventsOf(pool: Pool, tenant: string, head: bigint): EventStream {
+function eventsOf(pool: Pool, tenant: string, after: bigint, head: bigint): EventStream {
   let page: readonly EventDigest[] = [];
   let index = 0;
-  let position = 0n;
+  let position = after;
   return {
     async peek() {
       while (index === page.length && position < head) {
@@ -108,8 +129,8 @@ function eventsOf(pool: Pool, tenant: string, head: bigint): EventStream {
   };
 }
 
-async function* sealsOf(pool: Pool, tenant: string, last: bigint): AsyncGenerator<StoredSeal> {
-  let after = 0n;
+async function* sealsOf(pool: Pool, tenant: string, first: bigint, last: bigint): AsyncGenerator<StoredSeal> {
+  let after = first;
   while (after < last) {
     const { rows } = await pool.query<Record<'number' | 'from' | 'to' | 'count', string> & SealBytes>(
       `SELECT number, from_position AS from, to_position AS to, event_count AS count, marks, hash,

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { needsKey, type CallOptions, type Caller } from '../../application/shared/client.ts';
 import type { ContextContract, OperationDefinition } from '../../application/shared/contract.ts';
 import { InvalidInput } from '../../application/shared/errors.ts';
@@ -11,8 +11,8 @@ import { readAll, SecretReader, write, type Terminal } from './terminal.ts';
 
 /** Where operations are called and their answers go. */
 export interface OperationSurroundings {
-  /** A client of the server that runs; `server` is its address where the user names one. */
-  readonly connect: (server: string | undefined) => Promise<Caller>;
+  /** A client of the server that runs; `server` is its address where the user names one. Calls take so long at most. */
+  readonly connect: (server: string | undefined, deadlineMs: number) => Promise<Caller>;
   /** Makes idempotency keys. */
   readonly newKey: () => string;
   readonly terminal: Terminal;
@@ -24,6 +24,16 @@ interface CommonOptions {
   readonly idempotencyKey?: string;
   readonly after?: string;
   readonly server?: string;
+  readonly timeout?: number;
+}
+
+/** A server answers or refuses within its own deadline, mostly 10 seconds; this is for one that does neither. */
+const DEFAULT_SECONDS = 60;
+
+function secondsOf(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= 86_400) return seconds;
+  throw new InvalidArgumentError('It must be a number of seconds, at most 86400.');
 }
 
 /** Adds `gift-cards redeem` with everything that it takes to the commands of its context. */
@@ -48,6 +58,7 @@ export function addOperation(
   command.addOption(
     new Option('--server <address>', 'address of the server').env('API_URL' satisfies keyof typeof CLIENT_VARIABLES),
   );
+  command.option('--timeout <seconds>', `give up after so long (default: ${DEFAULT_SECONDS})`, secondsOf);
   command.action(async (options: Readonly<Record<string, unknown>>) => {
     const input = await inputOf(flags, options, surroundings.terminal);
     await run(word, definition, input, options, surroundings);
@@ -58,10 +69,10 @@ async function run(
   word: string,
   definition: OperationDefinition,
   input: unknown,
-  { idempotencyKey, after, server }: CommonOptions,
+  { idempotencyKey, after, server, timeout = DEFAULT_SECONDS }: CommonOptions,
   { connect, newKey, terminal: { stdout } }: OperationSurroundings,
 ): Promise<void> {
-  const caller = await connect(server);
+  const caller = await connect(server, timeout * 1000);
   const options: CallOptions = after === undefined ? {} : { after };
   if (definition.kind === 'stream') {
     for await (const item of caller.stream(word, input, options)) await write(stdout, `${JSON.stringify(item)}\n`);

@@ -1,6 +1,6 @@
 import { clientOf, needsKey, type Answer, type CallOptions, type Client } from '../../application/shared/client.ts';
 import type { ContextContract, OperationDefinition } from '../../application/shared/contract.ts';
-import { ServiceUnavailable, UnknownOperation } from '../../application/shared/errors.ts';
+import { DeadlineExceeded, ServiceUnavailable, UnknownOperation } from '../../application/shared/errors.ts';
 import { spell } from '../../application/shared/spelling.ts';
 import { CallTime, repeat, unlessAborted, type Outcome, type RetryPolicy } from './client-retry.ts';
 import { jsonLines } from './json-lines.ts';
@@ -140,7 +140,9 @@ async function attempt<T>(
     const error = errorOf(definition, answer.status, parse(await answer.text()), correlationId);
     const retryAfterMs = secondsToMs(answer.headers.get('retry-after'));
     // A conflict passes by itself only where the server says so: a command under this key is still running.
-    const again = TRY_AGAIN.has(answer.status) || (answer.status === 409 && retryAfterMs !== undefined);
+    const mayPass = TRY_AGAIN.has(answer.status) || (answer.status === 409 && retryAfterMs !== undefined);
+    // What a query could not do in the server's time it can't do in the same time again.
+    const again = mayPass && !(error instanceof DeadlineExceeded && definition.kind !== 'command');
     return { kind: 'failed', error, again, retryAfterMs };
   } catch (cause) {
     if (cause instanceof RemoteFailure) return { kind: 'failed', error: cause, again: false };

@@ -113,7 +113,8 @@ function runner(
     const ready: Call = {
       ...call,
       reach,
-      receipt: call.receipt ?? receiptKey(definition, word, parsed.data, call, hash),
+      // As it was given: a default that a later version adds must not make another input of a repeat.
+      receipt: call.receipt ?? receiptKey(definition, word, input, call, hash),
     };
     if (call.after !== undefined && definition.kind !== 'command') await reached?.(call.after, call.signal);
     return handler(parsed.data, ready);

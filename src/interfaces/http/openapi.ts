@@ -149,7 +149,12 @@ const inHeader = (name: string, required: boolean, description: string, schema: 
 
 const PARAMETERS: Part = {
   IdempotencyKey: inHeader('Idempotency-Key', true, 'Chosen by the caller; the same key is carried out once', key),
-  OptionalIdempotencyKey: inHeader('Idempotency-Key', false, 'Not needed: repeating is harmless. A repeated key may get the first answer again', key),
+  OptionalIdempotencyKey: inHeader(
+    'Idempotency-Key',
+    false,
+    'Not needed: repeating is harmless. A repeated key may get the first answer again',
+    key,
+  ),
   CorrelationId: inHeader('X-Correlation-Id', false, 'Names this request in logs; made up where it is missing'),
   IfNoneMatch: inHeader('If-None-Match', false, 'Entity tag of data that the caller still has'),
   AfterHeader: inHeader('Portolan-After', false, 'A `meta.position`: the answer has seen that change'),

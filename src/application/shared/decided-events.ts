@@ -23,19 +23,23 @@ export function decidedEvents(
     : [...facts, ...requests.map((each) => ({ ...by, ...requestEvent(each, newId) }))];
 }
 
-function requestEvent({ id, type, payload, priority = 'default', runAt }: JobRequest, newId: () => string) {
+function requestEvent(
+  { id, type, payload, priority = 'default', runAt, concurrencyKey }: JobRequest,
+  newId: () => string,
+) {
   const eventId = id ?? newId();
-  const job = { type, payload, priority, runAt: runAt?.toISOString() ?? null };
+  const job = { type, payload, priority, runAt: runAt?.toISOString() ?? null, concurrencyKey: concurrencyKey ?? null };
   const stream = { stream: `job:${eventId}`, streamVersion: 1 };
   return { ...stream, eventId, type: JOB_REQUESTED, schemaVersion: 1, payload: job };
 }
 
 /** The job that a `job.requested` event asks for; its id is the event's, so that a repeat is harmless. */
 export function requestedJob({ eventId, tenant, actor, correlationId, traceParent, ...event }: LoggedEvent): NewJob {
-  const { runAt, ...job } = jobRequest.parse(event.payload);
+  const { runAt, concurrencyKey, ...job } = jobRequest.parse(event.payload);
   return {
     ...{ ...job, id: eventId, tenant, actor, correlationId },
     ...(traceParent !== null && { traceParent }),
+    ...(concurrencyKey !== null && { concurrencyKey }),
     ...(runAt !== null && { runAt: new Date(runAt) }),
   };
 }

@@ -61,6 +61,11 @@ export interface ExclusiveConsumer {
    * kind cannot pass by itself makes it one at once.
    */
   readonly maxAttempts?: number;
+  /**
+   * Where a consumer begins that has never run: at the `beginning` of the log (default), or at its `head` as it is when
+   * it first runs, for what must not be done for events of the past, such as sending mail.
+   */
+  readonly startAt?: 'beginning' | 'head';
 }
 
 /** An event that a consumer has given up on. */
@@ -109,7 +114,7 @@ export interface EventLog {
    * the reader has begun: whoever must miss nothing takes `head()` first.
    */
   live(handler: (events: readonly LoggedEvent[]) => void, options?: { after?: bigint; filter?: EventFilter }): Running;
-  /** Runs once per cluster, from the beginning, by lease; effect and checkpoint share a commit. */
+  /** Runs once per cluster, by lease; effect and checkpoint share a commit. */
   exclusive(consumer: ExclusiveConsumer): Running;
   /** A tenant's oldest dead letters that have not been handled since, of one consumer or of all; at most `limit`. */
   deadEvents(tenant: string, limit: number, consumer?: string): Promise<readonly DeadEvent[]>;

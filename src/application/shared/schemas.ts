@@ -77,4 +77,5 @@ export const jobRequest = z.object({
   payload: json,
   priority: z.enum(['critical', 'high_priority', 'default', 'low_priority']),
   runAt: z.iso.datetime().nullable(),
+  concurrencyKey: z.string().nullable(),
 });

@@ -36,6 +36,36 @@ export const consumerCases: readonly EventLogCase[] = [
     },
   },
   {
+    title: 'begins at the head where that is asked for, and from then on misses nothing',
+    async run({ log, append }) {
+      const [tenant, name] = [unique('head'), unique('c')];
+      const given = streamOf(tenant, 20);
+      const [past, first, second] = [given.slice(0, 10), given.slice(10, 15), given.slice(15)];
+      await append(past);
+      const seen: string[] = [];
+      const handle = async ({ eventId }: LoggedEvent) => void seen.push(eventId);
+      const open = () => log.exclusive({ name, filter: { tenant }, handle, startAt: 'head' });
+      const reader = open();
+      await closing([reader], async () => {
+        // An event that is handled shows that the consumer has begun.
+        await until('the consumer has begun', async () => {
+          await append(streamOf(tenant, 1));
+          return seen.length > 0;
+        });
+        await append(first);
+        await until('the next are handled', () => seen.includes(first.at(-1)?.eventId ?? ''));
+      });
+      await append(second);
+      const again = open();
+      await closing([again], () => until('the rest is handled', () => seen.includes(second.at(-1)?.eventId ?? '')));
+      const own = new Set(idsOf(given));
+      assert.deepEqual(
+        seen.filter((eventId) => own.has(eventId)),
+        idsOf([...first, ...second]),
+      );
+    },
+  },
+  {
     title: 'goes on where it stopped when it is closed and opened again, under its own name only',
     async run({ log, append }) {
       const [tenant, name] = [unique('resume'), unique('c')];

@@ -99,7 +99,7 @@ export const updateCases: readonly GiftCardCase[] = [
         ...accept(null),
         requests: [
           { id, type: 'gift-cards.send', payload: { text: 'ünï' }, priority: 'high_priority', runAt },
-          { type: 'gift-cards.other', payload: {} },
+          { type: 'gift-cards.other', payload: {}, concurrencyKey: 'one' },
         ],
       }));
       await site.log.reached(position);
@@ -108,8 +108,11 @@ export const updateCases: readonly GiftCardCase[] = [
       assert.deepEqual(
         events.map(({ payload }) => payload),
         [
-          { type: 'gift-cards.send', payload: { text: 'ünï' }, priority: 'high_priority', runAt: runAt.toISOString() },
-          { type: 'gift-cards.other', payload: {}, priority: 'default', runAt: null },
+          {
+            ...{ type: 'gift-cards.send', payload: { text: 'ünï' }, priority: 'high_priority' },
+            ...{ runAt: runAt.toISOString(), concurrencyKey: null },
+          },
+          { type: 'gift-cards.other', payload: {}, priority: 'default', runAt: null, concurrencyKey: 'one' },
         ],
       );
       assert.equal(events[0]?.eventId, id);

@@ -20,6 +20,8 @@ export interface JobRequest {
   readonly payload: { readonly [key: string]: Json };
   readonly priority?: 'critical' | 'high_priority' | 'default' | 'low_priority';
   readonly runAt?: Date;
+  /** Jobs of one tenant with the same key run one at a time, whatever their types. */
+  readonly concurrencyKey?: string;
 }
 
 /** What a pure decision says: do this and answer that. */

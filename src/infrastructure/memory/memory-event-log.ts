@@ -120,7 +120,8 @@ export class MemoryEventLog implements EventLog, Running {
   exclusive(consumer: ExclusiveConsumer): Running {
     let state = this.#consumers.get(consumer.name);
     if (state === undefined) {
-      state = { position: 0n, dead: new Map(), turn: Promise.resolve() };
+      const position = consumer.startAt === 'head' ? BigInt(this.#events.length) : 0n;
+      state = { position, dead: new Map(), turn: Promise.resolve() };
       this.#consumers.set(consumer.name, state);
     }
     const host = {

@@ -28,9 +28,12 @@ export class ConsumerStore {
     this.#leaseMs = leaseMs;
   }
 
-  /** Takes the lease when it is free or has run out; undefined when somebody else has it. */
-  async claim(): Promise<Lease | undefined> {
-    await this.#pool.query('INSERT INTO portolan.consumers (name) VALUES ($1) ON CONFLICT DO NOTHING', [this.#name]);
+  /** Takes the lease when it is free or has run out; undefined when somebody else has it. A new consumer begins at `begin`. */
+  async claim(begin = 0n): Promise<Lease | undefined> {
+    await this.#pool.query('INSERT INTO portolan.consumers (name, position) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+      this.#name,
+      begin,
+    ]);
     const { rows } = await this.#pool.query<{ fence: string; position: string }>(
       `UPDATE portolan.consumers
           SET holder = $2, fence = fence + 1, lease_until = clock_timestamp() + $3 * interval '1 millisecond'

@@ -84,7 +84,10 @@ export class EventConsumer implements Running {
     let failures = 0;
     while (!this.#closed) {
       try {
-        const lease = await this.#store.claim();
+        // After an outage the log may be another one, restored, that doesn't reach as far as what was known of the old.
+        await this.#host.tail.look();
+        const begin = this.#consumer.startAt === 'head' ? this.#host.tail.position : 0n;
+        const lease = await this.#store.claim(begin);
         failures = 0;
         if (lease === undefined) await pause(this.#host.settings.claimMs, this.#closing.signal);
         else await this.#hold(lease);

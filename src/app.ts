@@ -66,8 +66,9 @@ export class App {
   async #start(): Promise<Started> {
     const config = this.#config;
     const database = await openDatabase(config, this.#logger, this.#resources);
-    const applied = await migrate(database.ownerUrl);
+    const { applied, partitioned } = await migrate(database.ownerUrl);
     if (applied.length > 0) this.#logger.info('migrated', { applied });
+    if (!partitioned) this.#logger.info('partitions of the log are made when its owner starts or migrates');
     const peppers = await peppersOf(config);
     await requirePeppers(config, database.ownerUrl, peppers);
     const admin = await developmentAdmin(config);

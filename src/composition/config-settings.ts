@@ -83,7 +83,8 @@ const storage = {
   databaseOwnerUrl: setting({
     name: 'DATABASE_OWNER_URL',
     schema: schemas.databaseAddress,
-    description: 'The same database with the role that owns it, for migrations. `DATABASE_URL` if left out.',
+    description:
+      "The same database with the role that owns it, for migrations and the log's next partitions. `DATABASE_URL` if left out: a server that has only the application role's address starts where nothing is to be migrated, and leaves both to `portolan migrate`.",
     secret: true,
   }),
   databasePoolMax: setting({

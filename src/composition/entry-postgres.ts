@@ -1,5 +1,5 @@
 /** `portolan/postgres`: everything on PostgreSQL, with a pool of the caller's. */
-export { migrate, MigrationError } from '../infrastructure/postgres/migrate.ts';
+export { migrate, MigrationError, type Migrated } from '../infrastructure/postgres/migrate.ts';
 export { logPositions } from './log-positions.ts';
 export {
   postgresGiftCards,

@@ -1,7 +1,7 @@
 import { EmbeddedPostgresError } from '../infrastructure/embedded-postgres/embedded-postgres-error.ts';
 import { backup } from '../infrastructure/postgres/backup.ts';
 import { BackupError, type BackupSummary } from '../infrastructure/postgres/backup-format.ts';
-import { migrate, MigrationError } from '../infrastructure/postgres/migrate.ts';
+import { migrate, MigrationError, type Migrated } from '../infrastructure/postgres/migrate.ts';
 import { restore, type RestoreResult } from '../infrastructure/postgres/restore.ts';
 import { CliFailure } from '../interfaces/cli/failure-report.ts';
 import { loadConfig, type Environment } from './config.ts';
@@ -19,7 +19,7 @@ export interface RestoreSummary extends RestoreResult {
 /** Work on the database itself, by its owner. Refusals are thrown as `CliFailure` and `ConfigurationError`. */
 export interface Maintenance {
   /** Brings the database up to date; makes the embedded one where there is none. */
-  migrate(): Promise<{ readonly applied: readonly string[] }>;
+  migrate(): Promise<Migrated>;
   backup(file: string): Promise<BackupSummary>;
   /** Brings an empty database up to date, fills it from a backup, and looks whether the peppers for it are there. */
   restore(file: string): Promise<RestoreSummary>;
@@ -35,7 +35,7 @@ export function maintenanceOf(environment: Environment): Maintenance {
     }
   };
   return {
-    migrate: () => onDatabase(true, async (url) => ({ applied: await migrate(url) })),
+    migrate: () => onDatabase(true, (url) => migrate(url)),
     backup: (file) => onDatabase(false, (url) => backup(url, file)),
     async restore(file) {
       const { PEPPERS, DATA_FOLDER } = environment;

@@ -197,7 +197,7 @@ describe('the command line with a server', function () {
       const { passwords, port } = JSON.parse(await readFile(join(folder, 'data/postgres.json'), 'utf8'));
       const url = `postgres://portolan_owner:${passwords.owner}@127.0.0.1:${port}/portolan`;
       const production = { NODE_ENV: 'production', DATABASE_OWNER_URL: url };
-      expect(await cliJson(['migrate'], { env: production })).to.deep.equal({ applied: [] });
+      expect(await cliJson(['migrate'], { env: production })).to.deep.equal({ applied: [], partitioned: true });
       const none = await failure(['migrate'], { env: { NODE_ENV: 'production', DATA_FOLDER: join(folder, 'data') } });
       expect(none).to.include({ exitCode: 2, code: 'configuration.invalid' });
     });

@@ -33,9 +33,9 @@ describe('Migrating a database', () => {
   });
 
   const write = (name: string, sql: string): Promise<void> => writeFile(join(folder, name), sql);
-  const run = (): Promise<string[]> => migrate(database.ownerUrl, folder);
-  const refusal = async (): Promise<Error> => {
-    const error: unknown = await run().catch((reason: unknown) => reason);
+  const run = async (): Promise<readonly string[]> => (await migrate(database.ownerUrl, folder)).applied;
+  const refusal = async (url = database.ownerUrl): Promise<Error> => {
+    const error: unknown = await migrate(url, folder).catch((reason: unknown) => reason);
     if (!(error instanceof MigrationError)) throw new Error(`No refusal but ${String(error)}`);
     return error;
   };
@@ -107,8 +107,19 @@ describe('Migrating a database', () => {
   });
 
   it('says what to do where the database may not be migrated by this role', async () => {
-    const error: unknown = await migrate(database.applicationUrl, folder).catch((reason: unknown) => reason);
-    expect(String(error)).to.match(/permission denied/);
+    const advice = "run `portolan migrate` with the owner's address in DATABASE_OWNER_URL";
+    const line = (names: string): string => `The database lacks ${names}, and this role may not migrate it: ${advice}.`;
+    await write('0002_first.sql', 'SELECT 1');
+    expect((await refusal(database.applicationUrl)).message).to.equal(line('0001_log.sql, 0002_first.sql'));
+    await run();
+    await write('0003_second.sql', 'SELECT 1');
+    expect((await refusal(database.applicationUrl)).message).to.equal(line('0003_second.sql'));
+  });
+
+  it('leaves partitions to the owner where this role may make none and nothing else is to be done', async () => {
+    expect(await migrate(database.ownerUrl, folder)).to.deep.equal({ applied: ['0001_log.sql'], partitioned: true });
+    expect(await migrate(database.applicationUrl, folder)).to.deep.equal({ applied: [], partitioned: false });
+    expect(await migrate(database.ownerUrl, folder)).to.deep.equal({ applied: [], partitioned: true });
   });
 
   describe('makes a log that', () => {

@@ -21,6 +21,14 @@ export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
 
+/** What became of a database. */
+export interface Migrated {
+  /** The names of the files applied, in order. */
+  readonly applied: readonly string[];
+  /** False where the role may not create partitions of the log: they are made when its owner migrates the next time. */
+  readonly partitioned: boolean;
+}
+
 /** One numbered file. */
 interface Migration {
   readonly name: string;
@@ -31,15 +39,16 @@ interface Migration {
 /**
  * Brings a database up to date, as its owner: applies the migrations that it lacks, in order, each in a transaction of
  * its own, then creates the log's next partitions. Several processes may call it at once: one works, the others wait
- * up to a minute. Returns the names of the files applied.
+ * up to a minute. As any other role that may read the migrations it only makes sure that none is missing.
  *
  * @throws MigrationError when an applied file has changed or is unknown here, when a new one is numbered below an
- * applied one, when a statement fails, or when the application's role is missing and cannot be created
+ * applied one, when a statement fails, when the role may not apply what is missing, or when the application's role is
+ * missing and cannot be created
  */
 export async function migrate(
   owner: string | ClientConfig,
   directory: string = fileURLToPath(new URL('../../../migrations', import.meta.url)),
-): Promise<string[]> {
+): Promise<Migrated> {
   const migrations = await readMigrations(directory);
   const connection = typeof owner === 'string' ? { connectionString: owner } : owner;
   const client = new pg.Client({ connectionTimeoutMillis: CONNECT_MS, ...connection });
@@ -48,11 +57,14 @@ export async function migrate(
   await client.connect();
   try {
     await lock(client);
-    await prepare(client);
+    await ensureApplicationRole(client);
+    const isOwner = await mayCreate(client);
+    if (isOwner) await prepare(client);
     const missing = await compare(client, migrations);
+    if (!isOwner) return leaveToOwner(missing);
     for (const migration of missing) await apply(client, migration);
     await ensurePartitions(client);
-    return missing.map(({ name }) => name);
+    return { applied: missing.map(({ name }) => name), partitioned: true };
   } finally {
     await client.end();
   }
@@ -83,10 +95,30 @@ async function lock(client: ClientBase): Promise<void> {
   }
 }
 
-async function prepare(client: ClientBase): Promise<void> {
-  await ensureApplicationRole(client);
+/** Whether this role may create tables of the log, or the schema for them. */
+async function mayCreate(client: ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ may: boolean }>(
+    `SELECT coalesce(has_schema_privilege(to_regnamespace('portolan')::oid, 'CREATE'),
+                     has_database_privilege(current_database(), 'CREATE')) AS may`,
+  );
+  return rows[0]?.may === true;
+}
+
+/** A server may run without the owner's address as long as nothing is to be done for it but partitions ahead of time. */
+function leaveToOwner(missing: readonly Migration[]): Migrated {
+  if (missing.length === 0) return { applied: [], partitioned: false };
+  const names = missing.map(({ name }) => name).join(', ');
+  const advice = "run `portolan migrate` with the owner's address in DATABASE_OWNER_URL";
+  throw new MigrationError(`The database lacks ${names}, and this role may not migrate it: ${advice}.`);
+}
+
+async function isPrepared(client: ClientBase): Promise<boolean> {
   const found = await client.query(`SELECT to_regclass('portolan.migrations') AS found`);
-  if (found.rows[0]?.found !== null) return;
+  return found.rows[0]?.found !== null;
+}
+
+async function prepare(client: ClientBase): Promise<void> {
+  if (await isPrepared(client)) return;
   await client.query(`
     BEGIN;
     CREATE SCHEMA IF NOT EXISTS portolan;
@@ -124,6 +156,7 @@ export async function appliedMigrations(client: ClientBase): Promise<readonly st
 
 /** The migrations that the database lacks; they have to come after all those that it has. */
 async function compare(client: ClientBase, migrations: readonly Migration[]): Promise<readonly Migration[]> {
+  if (!(await isPrepared(client))) return migrations;
   const { rows } = await client.query<{ name: string; sha256: string }>(
     'SELECT name, sha256 FROM portolan.migrations ORDER BY name COLLATE "C"',
   );

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import express from 'express';
 import fc from 'fast-check';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -131,6 +132,24 @@ describe('request bodies', () => {
     await once(socket, 'close');
     expect((await api.get('/livez')).status).to.equal(200);
     expect(api.calls).to.have.length(0);
+  });
+
+  it('that a body parser has read before fail at once, and the log says what to mend', async () => {
+    const { post, get, reports, calls } = await startDemoApi({ outer: express().use(express.json()) });
+    const response = await post('/v1/parcels/echo', { id: 'a', amount: '1' });
+    expect(await refusal(response)).to.deep.equal([500, 'request.unexpected', undefined]);
+    expect(reports).to.have.lengthOf(1);
+    expect(reports[0]?.error).to.be.instanceOf(TypeError);
+    expect(String(reports[0]?.error)).to.include('createHttpApi has to be mounted before body parsers');
+    expect(calls).to.have.lengthOf(0);
+    expect((await get('/livez')).status).to.equal(200);
+  });
+
+  it('are read within another application, before its body parsers', async () => {
+    const outer = express();
+    const { post } = await startDemoApi({ outer });
+    outer.use(express.json());
+    expect((await post('/v1/parcels/echo', { id: 'a', amount: '1' })).status).to.equal(200);
   });
 
   it('with anything at all in them never make the server fail', async () => {

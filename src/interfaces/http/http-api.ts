@@ -46,7 +46,11 @@ export interface HttpApiOptions {
   readonly extend?: (app: Express) => void;
 }
 
-/** The whole HTTP interface of a set of operations, as an Express application. Throws where a schema is unfit. */
+/**
+ * The whole HTTP interface of a set of operations, as an Express application. It reads bodies itself, to hold its limits
+ * and to refuse what is no UTF-8: mount it before body parsers such as `express.json()`, behind which every POST fails.
+ * Throws where a schema is unfit.
+ */
 export function createHttpApi(options: HttpApiOptions): Express {
   const { operations, info, health = {}, metrics } = options;
   const app = express();

@@ -6,6 +6,8 @@ import { parseJson } from './json-text.ts';
 
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 
+const READ_BEFORE = 'The body has been read already: createHttpApi has to be mounted before body parsers.';
+
 /**
  * Refuses, before a byte of it is read, a body that is not plain JSON (`UnsupportedContent`) or says that it is too
  * long (`RequestTooLarge`). Compressed bodies are refused: a small one could unfold to any size.
@@ -28,8 +30,13 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** Reads a JSON body; no body at all is an empty object, so that the schema can say what is missing. */
+/**
+ * Reads a JSON body; no body at all is an empty object, so that the schema can say what is missing. Rejects with a
+ * `TypeError` where somebody has read it before: only whoever put the application together can mend that.
+ */
 export async function readJsonBody(request: IncomingMessage, limitBytes: number): Promise<unknown> {
+  // A stream that has ended never says so again.
+  if (request.readableEnded) throw new TypeError(READ_BEFORE);
   const bytes = await readBytes(request, limitBytes);
   if (bytes.length === 0) return {};
   if (!isUtf8(bytes)) throw new MalformedRequest('The body is not valid UTF-8.');

@@ -112,6 +112,7 @@ export class App {
         checks: { database: async () => void (await pool.query('SELECT 1')) },
       },
       ...(config.metricsPort === undefined && { metrics: () => metrics.text() }),
+      localMetrics: config.nodeEnv !== 'production',
       deadlineMs: config.requestTimeoutMs,
       bodyLimitBytes: config.bodyLimitBytes,
       ...(config.trustProxy !== undefined && { trustProxy: config.trustProxy }),

@@ -246,7 +246,7 @@ const observation = {
     name: 'METRICS_PORT',
     schema: schemas.wholeNumber(0, 65_535),
     description:
-      'Port of its own for `/metrics`, which then asks nobody for credentials. If left out, `/metrics` is on the main port, for callers on this machine and those with the permission `metrics:read`.',
+      'Port of its own for `/metrics`, which then asks nobody for credentials. If left out, `/metrics` is on the main port, for callers with the permission `metrics:read` and, unless `TRUST_PROXY` or `NODE_ENV=production` is set, for those on this machine.',
   }),
   otlpEndpoint: setting({
     name: 'OTEL_EXPORTER_OTLP_ENDPOINT',

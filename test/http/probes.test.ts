@@ -94,6 +94,17 @@ describe('metrics', () => {
     expect(await status({ authorization: 'Bearer clerk' })).to.equal(200);
   });
 
+  it('need it from callers on this machine too where a proxy stands in front, or where that is asked for', async () => {
+    for (const option of [{ trustProxy: 1 }, { trustProxy: 'loopback' }, { localMetrics: false }]) {
+      const { get } = await startDemoApi({ api: { metrics, ...option } });
+      const status = async (headers?: Record<string, string>): Promise<number> =>
+        (await get('/metrics', headers)).status;
+      expect(await status(), JSON.stringify(option)).to.equal(401);
+      expect(await status({ authorization: 'Bearer reader' })).to.equal(403);
+      expect(await status({ authorization: 'Bearer clerk' })).to.equal(200);
+    }
+  });
+
   it('do not exist where there are none', async () => {
     expect((await (await startDemoApi()).get('/metrics')).status).to.equal(404);
   });

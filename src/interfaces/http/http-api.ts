@@ -34,6 +34,11 @@ export interface HttpApiOptions {
   readonly health?: HealthOptions;
   /** The metrics in Prometheus's text format; without it there is no `/metrics`. */
   readonly metrics?: () => Promise<string>;
+  /**
+   * Whether callers on this machine may read `/metrics` without the permission `metrics:read`; default true. With
+   * `trustProxy` nobody may: there a caller on this machine may be the proxy.
+   */
+  readonly localMetrics?: boolean;
   /** Time for one request, for a stream for each of its items; default 10,000. */
   readonly deadlineMs?: number;
   /** Longest body; default 102,400. */
@@ -52,7 +57,7 @@ export interface HttpApiOptions {
  * Throws where a schema is unfit.
  */
 export function createHttpApi(options: HttpApiOptions): Express {
-  const { operations, info, health = {}, metrics } = options;
+  const { operations, info, health = {}, metrics, localMetrics = true } = options;
   const app = express();
   const frame = frameOf(app, options);
   app.disable('x-powered-by').disable('etag').disable('query parser');
@@ -63,7 +68,7 @@ export function createHttpApi(options: HttpApiOptions): Express {
   addGet(app, frame, '/errors', fixedDocument('text/html; charset=utf-8', errorPage(errorTable(contracts))));
   mountDocs(app, frame);
   mountHealth(app, frame, health);
-  if (metrics !== undefined) mountMetrics(app, frame, metrics);
+  if (metrics !== undefined) mountMetrics(app, frame, metrics, localMetrics && options.trustProxy === undefined);
   const links = { docs: '/docs', openapi: '/openapi.json', errors: '/errors', live: '/livez', ready: '/readyz' };
   const index = { name: info.title, version: info.version, links };
   addGet(app, frame, '/', (exchange) => sendSuccess(exchange, { data: index }, frame.positions, true));

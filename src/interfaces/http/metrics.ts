@@ -9,18 +9,27 @@ import { HttpServer } from './http-server.ts';
 import { isLocalCaller } from './request-headers.ts';
 
 const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8';
-/** What callers from other machines need for `/metrics`; it belongs to no contract. */
+/** What `/metrics` on the port of the API asks for; it belongs to no contract. */
 export const METRICS_PERMISSION = {
   permission: 'metrics:read',
-  summary: 'Read /metrics from another machine',
+  summary: 'Read /metrics on the port of the API',
 } as const;
 const PERMISSION = METRICS_PERMISSION.permission;
 
-/** Adds `/metrics` for callers on this machine and for those who hold the permission `metrics:read`. */
-export function mountMetrics(app: Express, frame: Frame, metrics: () => Promise<string>): void {
+/**
+ * Adds `/metrics` for those who hold the permission `metrics:read` and, if `openToThisMachine`, for callers on this
+ * machine. A proxy on it that adds no header about whom it forwards makes everybody look like one.
+ */
+export function mountMetrics(
+  app: Express,
+  frame: Frame,
+  metrics: () => Promise<string>,
+  openToThisMachine: boolean,
+): void {
   addGet(app, frame, '/metrics', async (exchange) => {
     const { request } = exchange;
-    if (!isLocalCaller(request.socket.remoteAddress, request.headers)) await authorise(exchange, frame);
+    const isOpen = openToThisMachine && isLocalCaller(request.socket.remoteAddress, request.headers);
+    if (!isOpen) await authorise(exchange, frame);
     send(exchange, 200, TEXT_FORMAT, await metrics());
   });
 }

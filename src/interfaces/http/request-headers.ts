@@ -34,7 +34,7 @@ export function matchesEtag(ifNoneMatch: string | undefined, etag: string): bool
 
 const LOOPBACK = /^(?:::1|(?:::ffff:)?127(?:\.\d{1,3}){3})$/;
 
-/** True when the connection comes from this machine itself and not through a proxy that runs on it. */
+/** True when the connection comes from this machine itself and no header tells of a proxy that runs on it. */
 export function isLocalCaller(remoteAddress: string | undefined, headers: IncomingHttpHeaders): boolean {
   if (remoteAddress === undefined || !LOOPBACK.test(remoteAddress)) return false;
   return ['forwarded', 'x-forwarded-for', 'x-real-ip'].every((name) => headers[name] === undefined);

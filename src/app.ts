@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Report } from './interfaces/http/exchange.ts';
 import { createHttpApi } from './interfaces/http/http-api.ts';
 import { HttpServer } from './interfaces/http/http-server.ts';
@@ -34,6 +35,7 @@ export class App {
   readonly #logger: Logger;
   readonly #resources = new Resources();
   #http: HttpServer | undefined;
+  #listening = false;
   #draining = false;
   #starting: Promise<Started> | undefined;
   #stopped: Promise<'clean' | 'unclean'> | undefined;
@@ -55,11 +57,12 @@ export class App {
   }
 
   /**
-   * Stops accepting, lets what is under way end until the deadline, and closes everything in reverse order; a start
-   * under way is waited for first. Resolves to whether all of it could be closed.
+   * Is not ready any more, serves on for `delayMs`, stops accepting, lets what is under way end until the deadline, and
+   * closes everything in reverse order; a start under way is waited for first. Resolves to whether all of it could be
+   * closed.
    */
-  stop(): Promise<'clean' | 'unclean'> {
-    this.#stopped ??= this.#stop();
+  stop({ delayMs = this.#config.shutdownDelayMs } = {}): Promise<'clean' | 'unclean'> {
+    this.#stopped ??= this.#stop(delayMs);
     return this.#stopped;
   }
 
@@ -86,6 +89,7 @@ export class App {
     await startBackgroundWork(wiring, config.shutdownTimeoutMs);
     const http = this.#http as HttpServer;
     const { port } = await http.listen(config.port, config.host);
+    this.#listening = true;
     return { url: urlOf(config.host, port), adminToken: admin.text };
   }
 
@@ -125,8 +129,13 @@ export class App {
     this.#resources.own('metrics server', server, async () => void (await server.close(0)));
   }
 
-  async #stop(): Promise<'clean' | 'unclean'> {
+  async #stop(delayMs: number): Promise<'clean' | 'unclean'> {
     this.#draining = true;
+    // Whoever has seen it ready goes on sending until he has asked again.
+    if (this.#listening) {
+      this.#http?.drain();
+      await delay(delayMs);
+    }
     // What a start opens after this would stay open. Its failure is told to whoever started.
     await Promise.allSettled([this.#starting]);
     const result = await this.#http?.close(this.#config.shutdownTimeoutMs);

@@ -49,8 +49,10 @@ async function run(config: Config, logger: Logger): Promise<number> {
   const { signal, code } = await end.wanted;
   logger.info('stopping', { signal });
   const startedAt = performance.now();
-  const timeoutMs = 2 * config.shutdownTimeoutMs + CLOSE_MS;
-  const outcome = await Promise.race([app.stop(), end.insisted, after(timeoutMs)]);
+  // After an error that nobody caught its state is unknown: it takes nothing new.
+  const delayMs = code === EXIT.stopped ? config.shutdownDelayMs : 0;
+  const timeoutMs = delayMs + 2 * config.shutdownTimeoutMs + CLOSE_MS;
+  const outcome = await Promise.race([app.stop({ delayMs }), end.insisted, after(timeoutMs)]);
   if (outcome === 'clean') {
     logger.info('stopped', { ms: Math.round(performance.now() - startedAt) });
     return code;

@@ -63,6 +63,13 @@ const server = {
     default: '10000',
     description: 'Time within which a request is answered; for a stream, each of its items.',
   }),
+  shutdownDelayMs: setting({
+    name: 'SHUTDOWN_DELAY_MS',
+    schema: schemas.wholeNumber(0, 60_000),
+    default: '0',
+    description:
+      'Time for which a server that is told to stop still takes requests, while `/readyz` answers 503 already: as long as load balancers need to look away. `SHUTDOWN_TIMEOUT_MS` begins after it.',
+  }),
   shutdownTimeoutMs: setting({
     name: 'SHUTDOWN_TIMEOUT_MS',
     schema: schemas.wholeNumber(0, 600_000),

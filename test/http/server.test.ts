@@ -95,6 +95,20 @@ describe('the HTTP server', () => {
       .and.match(/connection: close/i);
   });
 
+  it('keeps idle connections while it drains: a request may be on its way there', async () => {
+    const api = await startDemoApi();
+    const idle = await open(api.port);
+    idle.write(GET);
+    await receive(idle, '{"status":"ok"}');
+    idle.received = '';
+    api.server.drain();
+    await (await api.get('/livez')).arrayBuffer();
+    await (await api.get('/livez')).arrayBuffer();
+    idle.write(GET);
+    await once(idle, 'close');
+    expect(idle.received).to.match(/HTTP\/1\.1 200 OK/);
+  });
+
   it('closes a connection whose answer had begun before the draining, once the answer is complete', async () => {
     let goOn = (): void => undefined;
     const api = await startDemoApi({

@@ -124,6 +124,37 @@ describe('a server process that is stopped', function () {
     expect((await ended).code).to.equal(0);
   });
 
+  it('serves on for the delay, not ready any more, and then stops', async () => {
+    const server = await start({ SHUTDOWN_DELAY_MS: '4000' });
+    const readiness = async (): Promise<number> => (await fetch(`${server.url}/readyz`)).status;
+    expect(await readiness()).to.equal(200);
+    const stoppedAt = performance.now();
+    const ended = server.end('SIGTERM');
+    await server.says('stopping');
+    expect(await readiness()).to.equal(503);
+    const payment = await beginPayment(server);
+    expect(await payment.finish()).to.match(/^HTTP\/1.1 200 /);
+    expect(await ended).to.deep.equal({ code: 0, signal: null });
+    expect(performance.now() - stoppedAt).to.be.above(3_950);
+    expect(server.log.at(-1)).to.include({ message: 'stopped' });
+  });
+
+  it('counts the delay into no deadline', async () => {
+    const server = await start({ SHUTDOWN_DELAY_MS: '6000', SHUTDOWN_TIMEOUT_MS: '100' });
+    expect(await server.end('SIGTERM')).to.deep.equal({ code: 0, signal: null });
+  });
+
+  it('ends at once, with 1, when somebody insists in the delay', async () => {
+    const server = await start({ SHUTDOWN_DELAY_MS: '60000' });
+    const ended = server.end('SIGTERM');
+    await server.says('stopping');
+    await delay(1_100);
+    const insistedAt = performance.now();
+    server.child.kill('SIGTERM');
+    expect(await ended).to.deep.equal({ code: 1, signal: null });
+    expect(performance.now() - insistedAt).to.be.below(5_000);
+  });
+
   it('closes everything in the reverse of the order in which it was opened, the database last', async () => {
     const server = await start({ LOG_LEVEL: 'debug' });
     await server.end('SIGTERM');
@@ -204,7 +235,8 @@ describe('a server process that is stopped', function () {
 
   it('stops in good order, but with 1, after an error that nobody caught', async () => {
     const thrower = `process.on('SIGUSR2',()=>{throw new Error('lost')})`;
-    const server = await start({ NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(thrower)}` });
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(thrower)}`;
+    const server = await start({ NODE_OPTIONS, SHUTDOWN_DELAY_MS: '60000' });
     const payment = await beginPayment(server);
     const ended = server.end('SIGUSR2');
     await server.says('stopping');

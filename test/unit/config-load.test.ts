@@ -15,6 +15,7 @@ describe('Configuration', () => {
       dataFolder: './data',
       logLevel: 'info',
       requestTimeoutMs: 10_000,
+      shutdownDelayMs: 0,
       shutdownTimeoutMs: 10_000,
       receiptRetentionHours: 24,
       giftCardExpiryDays: 365,

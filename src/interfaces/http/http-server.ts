@@ -88,7 +88,10 @@ export class HttpServer {
     });
   }
 
-  /** Goes on answering, but asks every client to close its connection; readiness checks look at `draining`. */
+  /**
+   * Goes on answering, but asks every client to close its connection. Closes none that is idle: a request may be on its
+   * way there.
+   */
   drain(): void {
     this.#draining = true;
     for (const response of this.#inFlight) response.shouldKeepAlive = false;
@@ -122,7 +125,7 @@ export class HttpServer {
     response.once('close', () => {
       this.#inFlight.delete(response);
       // An answer whose head was sent before the draining began did not announce the end of its connection.
-      if (this.#draining) setImmediate(() => this.#server.closeIdleConnections());
+      if (this.#closed !== undefined) setImmediate(() => this.#server.closeIdleConnections());
     });
   }
 

@@ -18,7 +18,6 @@ import * as tokens from './tokens.ts';
 import type { Wiring } from './token.ts';
 import { VERSION } from './version.ts';
 
-const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 /** A caller may use so many operations to their full limits at the same time. */
 const OPERATIONS_AT_ONCE = 5;
 /** Transactions at a time on the common path of group commit; the other connections wait for rows held by others. */
@@ -59,9 +58,9 @@ export function bindFrame(wiring: Wiring): void {
     },
   );
   wiring.single(tokens.RATE_LIMITS, [tokens.COUNTERS, tokens.CONFIG], (counters, { rateLimitPerMinute }) => {
-    const max = rateLimitPerMinute === 0 ? NO_LIMIT : rateLimitPerMinute;
-    const caller = { max: Math.min(NO_LIMIT, max * OPERATIONS_AT_ONCE) };
-    return createRateLimits({ counters, now: Date.now, defaults: { operation: { max }, caller } });
+    const max = rateLimitPerMinute;
+    const defaults = max === 0 ? {} : { operation: { max }, caller: { max: max * OPERATIONS_AT_ONCE } };
+    return createRateLimits({ counters, now: Date.now, defaults });
   });
   wiring.single(
     tokens.HOOKS,

@@ -119,6 +119,17 @@ describe('the OpenAPI document', () => {
     expect(list).to.have.keys('application/x-ndjson', 'text/csv');
   });
 
+  it('lists the headers of rate limits for every operation, since any may have a limit, and requires none', () => {
+    const names = ['RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset', 'RateLimit-Policy'];
+    for (const [path, item] of Object.entries(at('paths'))) {
+      for (const method of Object.keys(item as Part)) {
+        const headers = at('paths', path, method, 'responses', '200', 'headers');
+        expect(headers, path).to.include.keys(...names);
+        for (const name of names) expect(follow(headers[name])['required'], name).to.equal(false);
+      }
+    }
+  });
+
   it('marks secret and personal fields', () => {
     const pin = at('components', 'schemas', 'Parcel.open.input', 'properties', 'pin');
     expect(pin).to.deep.equal({ type: 'string', 'x-secret': true });

@@ -208,6 +208,19 @@ describe('the server process', function () {
     }
   });
 
+  it('tells callers of the limits that they have, and of no others', async () => {
+    const server = await start({ RATE_LIMIT_PER_MINUTE: '0' });
+    const limitsOf = (response: Response): string[] =>
+      [...response.headers.keys()].filter((name) => name.startsWith('ratelimit'));
+    const amount = { amount: '1.00', currency: 'USD' };
+    const created = await server.post('gift-cards/create', { amount, purchaserId: 'user_1' });
+    expect(created.status).to.equal(200);
+    expect(limitsOf(created)).to.deep.equal([]);
+    const { data } = (await created.json()) as { data: { code: string } };
+    const checked = await server.post('gift-cards/check-balance', { code: data.code });
+    expect(checked.headers.get('ratelimit-policy')).to.equal('60;w=60');
+  });
+
   it('stops cleanly when it is told to before it was ready', async () => {
     const fresh = await temporaryFolder();
     const server = spawn({ DATA_FOLDER: fresh });

@@ -7,7 +7,11 @@ import { compile, type CompiledOperation } from '../../src/application/shared/pi
 import { createMemoryRateCounters } from '../../src/infrastructure/memory/memory-rate-counters.ts';
 import { loadConfig } from '../../src/composition/config.ts';
 import { createGuessGuard } from '../../src/infrastructure/rate-limit/guess-guard.ts';
-import { createRateLimits, windowLimit } from '../../src/infrastructure/rate-limit/rate-limits.ts';
+import {
+  createRateLimits,
+  windowLimit,
+  type RateLimitOptions,
+} from '../../src/infrastructure/rate-limit/rate-limits.ts';
 import { SlidingWindows } from '../../src/infrastructure/rate-limit/sliding-windows.ts';
 
 const START = 1_800_000_000_000;
@@ -38,13 +42,9 @@ const principal = (id: string, kind: Principal['kind'] = 'user'): Principal => (
 const callBy = (who: Principal, address?: string): Call => ({ principal: who, correlationId: 'c', address });
 const user = callBy(principal('user:1'));
 
-function setUp() {
+function setUp(defaults: RateLimitOptions['defaults'] = { operation: { max: 5 }, caller: { max: 6 } }) {
   const clock = { now: START };
-  const limits = createRateLimits({
-    counters: new SlidingWindows(),
-    now: () => clock.now,
-    defaults: { operation: { max: 5 }, caller: { max: 6 } },
-  });
+  const limits = createRateLimits({ counters: new SlidingWindows(), now: () => clock.now, defaults });
   const answer = () => Promise.resolve({ data: 1 });
   const operations = compile(things, { look: answer, search: answer }, { limit: limits.limit });
   const look = operations.get('Thing.look') as CompiledOperation;
@@ -122,6 +122,16 @@ describe('Rate limits', () => {
     const sweeper = callBy(principal('system:sweeper', 'system'));
     for (let index = 0; index < 100; index += 1) limits.limit(search, sweeper);
     expect(limits.peek(search, sweeper)).to.equal(undefined);
+  });
+
+  it('are those of the contract alone where there are no others', () => {
+    const { limits, look, search } = setUp({});
+    for (let index = 0; index < 100; index += 1) limits.limit(look, user);
+    expect(limits.peek(look, user)).to.equal(undefined);
+    limits.limit(search, user);
+    expect(limits.peek(search, user)).to.deep.equal({ limit: 2, remaining: 1, windowSeconds: 10 });
+    limits.limit(search, user);
+    expect(refusalOf(() => limits.limit(search, user))?.details['limit']).to.equal(2);
   });
 
   it('are whole numbers', () => {

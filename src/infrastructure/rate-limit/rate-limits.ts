@@ -10,10 +10,10 @@ export interface RateLimitOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly defaults: {
-    /** For one operation by one caller, where the contract says nothing. */
-    readonly operation: RateLimit;
-    /** For all operations of one caller together. */
-    readonly caller: RateLimit;
+    /** For one operation by one caller, where the contract says nothing; no limit if left out. */
+    readonly operation?: RateLimit;
+    /** For all operations of one caller together; no limit if left out. */
+    readonly caller?: RateLimit;
   };
 }
 
@@ -27,7 +27,7 @@ export interface RateLimitState {
 export interface RateLimits {
   /** The pipeline's hook: counts the call or throws `RateLimited`. Refused calls aren't counted. */
   limit(operation: CompiledOperation, call: Call): void;
-  /** Counts nothing; undefined for a caller without limits. */
+  /** Counts nothing; undefined where there is no limit. */
   peek(operation: CompiledOperation, call: Call): RateLimitState | undefined;
 }
 
@@ -36,12 +36,15 @@ export interface RateLimits {
  * limit: no credential makes a caller one.
  */
 export function createRateLimits({ counters, now, defaults }: RateLimitOptions): RateLimits {
-  const all = windowLimit(defaults.caller);
+  const all = limitFrom(defaults.caller);
   const limits = new WeakMap<CompiledOperation, WindowLimit>();
-  const limitOf = (operation: CompiledOperation): WindowLimit => {
+  const other = limitFrom(defaults.operation);
+  const limitOf = (operation: CompiledOperation): WindowLimit | undefined => {
+    const { rateLimit } = operation.definition;
+    if (rateLimit === undefined) return other;
     const known = limits.get(operation);
     if (known !== undefined) return known;
-    const limit = windowLimit(operation.definition.rateLimit ?? defaults.operation);
+    const limit = windowLimit(rateLimit);
     limits.set(operation, limit);
     return limit;
   };
@@ -49,18 +52,22 @@ export function createRateLimits({ counters, now, defaults }: RateLimitOptions):
     limit(operation, call) {
       if (call.principal.kind === 'system') return;
       const [caller, at, one] = [callerKey(call), now(), limitOf(operation)];
-      const waitForAll = counters.take(caller, all, at);
-      if (waitForAll > 0) throw rateLimited(waitForAll, all.max);
+      if (all !== undefined) {
+        const wait = counters.take(caller, all, at);
+        if (wait > 0) throw rateLimited(wait, all.max);
+      }
+      if (one === undefined) return;
       const wait = counters.take(`${operation.word} ${caller}`, one, at);
       if (wait === 0) return;
-      counters.giveBack(caller, all, at);
+      if (all !== undefined) counters.giveBack(caller, all, at);
       throw rateLimited(wait, one.max);
     },
     peek(operation, call) {
       if (call.principal.kind === 'system') return undefined;
       const [caller, at, one] = [callerKey(call), now(), limitOf(operation)];
-      const ofAll = stateOf(all, counters.remaining(caller, all, at));
-      const ofOne = stateOf(one, counters.remaining(`${operation.word} ${caller}`, one, at));
+      const ofAll = all && stateOf(all, counters.remaining(caller, all, at));
+      const ofOne = one && stateOf(one, counters.remaining(`${operation.word} ${caller}`, one, at));
+      if (ofAll === undefined || ofOne === undefined) return ofAll ?? ofOne;
       return ofAll.remaining < ofOne.remaining ? ofAll : ofOne;
     },
   };
@@ -71,6 +78,8 @@ const stateOf = ({ max, windowMs }: WindowLimit, remaining: number): RateLimitSt
   remaining,
   windowSeconds: windowMs / 1000,
 });
+
+const limitFrom = (limit: RateLimit | undefined): WindowLimit | undefined => limit && windowLimit(limit);
 
 /** Throws `RangeError` unless both are whole numbers, `max` not negative and the window at least a second. */
 export function windowLimit({ max, windowSeconds = 60 }: RateLimit): WindowLimit {

@@ -145,7 +145,7 @@ function responseOf(status: number, codes: readonly string[]): Part {
   };
 }
 
-/** Headers of every answer to an operation with a rate limit. */
+/** Headers of every answer to a call that a rate limit holds for. */
 export const RATE_LIMIT_HEADERS: { readonly [name: string]: Part } = {
   'RateLimit-Limit': { $ref: '#/components/headers/RateLimitLimit' },
   'RateLimit-Remaining': { $ref: '#/components/headers/RateLimitRemaining' },

@@ -123,8 +123,8 @@ function frameParameters(definition: OperationDefinition, method: 'get' | 'post'
 
 function success({ schemas, spelling, definition, shape }: Parts, method: 'get' | 'post'): Part {
   const data = schemas.add(`${spelling.word}.output`, shape.output);
-  const headers: { [name: string]: Part } = { 'X-Correlation-Id': header('CorrelationId') };
-  if (definition.rateLimit !== undefined) Object.assign(headers, RATE_LIMIT_HEADERS);
+  // A limit that the contract doesn't state may be one of the configuration.
+  const headers: { [name: string]: Part } = { 'X-Correlation-Id': header('CorrelationId'), ...RATE_LIMIT_HEADERS };
   if (definition.kind === 'stream') {
     const content = { 'application/x-ndjson': { schema: data }, 'text/csv': { schema: { type: 'string' } } };
     return { 200: { description: 'One item a line', headers, content } };
@@ -166,12 +166,18 @@ const PARAMETERS: Part = {
   },
 };
 
+const limitHeader = (description: string, schema: Part): Part => ({
+  description: `${description}; absent where the caller has no limit`,
+  required: false,
+  schema,
+});
+
 const HEADERS: Part = {
   CorrelationId: { description: 'Names this request in logs', schema: text },
   ETag: { description: 'Weak entity tag of the data', schema: text },
   RetryAfter: { description: 'Seconds after which to repeat the request', schema: { type: 'integer' } },
-  RateLimitLimit: { description: 'Calls in a window', schema: { type: 'integer' } },
-  RateLimitRemaining: { description: 'Calls left in this window', schema: { type: 'integer' } },
-  RateLimitReset: { description: 'Seconds until calls are there again', schema: { type: 'integer' } },
-  RateLimitPolicy: { description: 'Calls and the seconds of their window, `60;w=60`', schema: text },
+  RateLimitLimit: limitHeader('Calls in a window', { type: 'integer' }),
+  RateLimitRemaining: limitHeader('Calls left in this window', { type: 'integer' }),
+  RateLimitReset: limitHeader('Seconds until calls are there again', { type: 'integer' }),
+  RateLimitPolicy: limitHeader('Calls and the seconds of their window, `60;w=60`', text),
 };

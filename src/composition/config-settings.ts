@@ -43,7 +43,8 @@ const server = {
   publicUrl: setting({
     name: 'PUBLIC_URL',
     schema: schemas.publicAddress,
-    description: 'Address under which clients reach the service, for links and the OpenAPI document.',
+    description:
+      'Address under which clients reach the service, for links and the OpenAPI document. If it has a path, the proxy in front has to take that off.',
   }),
   trustProxy: setting({
     name: 'TRUST_PROXY',

@@ -135,7 +135,7 @@ describe('request bodies', () => {
   });
 
   it('that a body parser has read before fail at once, and the log says what to mend', async () => {
-    const { post, get, reports, calls } = await startDemoApi({ outer: express().use(express.json()) });
+    const { post, get, reports, calls } = await startDemoApi({ mount: (api) => express().use(express.json(), api) });
     const response = await post('/v1/parcels/echo', { id: 'a', amount: '1' });
     expect(await refusal(response)).to.deep.equal([500, 'request.unexpected', undefined]);
     expect(reports).to.have.lengthOf(1);
@@ -146,9 +146,7 @@ describe('request bodies', () => {
   });
 
   it('are read within another application, before its body parsers', async () => {
-    const outer = express();
-    const { post } = await startDemoApi({ outer });
-    outer.use(express.json());
+    const { post } = await startDemoApi({ mount: (api) => express().use(api, express.json()) });
     expect((await post('/v1/parcels/echo', { id: 'a', amount: '1' })).status).to.equal(200);
   });
 

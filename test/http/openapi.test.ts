@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import express from 'express';
 import { z } from 'zod';
 import { context, event, query } from '../../src/application/shared/contract.ts';
 import { errorMarkdown, errorTable } from '../../src/interfaces/http/error-docs.ts';
@@ -269,18 +270,46 @@ describe('documents of the interface', () => {
     expect(policy).to.contain("default-src 'none'").and.contain("script-src 'self';");
     expect(policy).to.not.match(/unsafe-eval|http|\*/);
     const html = await page.text();
-    expect(html).to.not.match(/(?:src|href)="(?!\/docs\/)/);
+    expect(html).to.not.match(/(?:src|href)="(?!docs\/)/);
     expect(html).to.not.match(/<script(?! src=)|<style|onload=/);
     const assets = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address]) => address ?? '');
     expect(assets).to.have.length(4);
     for (const asset of assets) {
-      const response = await api.get(asset);
+      const response = await api.get(`/${asset}`);
       expect(response.status, asset).to.equal(200);
       expect(response.headers.get('x-content-type-options')).to.equal('nosniff');
       if (asset.endsWith('.css')) expect(await response.text()).to.not.match(/url\(["']?(?:https?:)?\/\//);
     }
     const start = await (await api.get('/docs/start.js')).text();
-    expect(start).to.contain('validatorUrl: null').and.contain("url: '/openapi.json'");
+    expect(start).to.contain('validatorUrl: null').and.contain("url: 'openapi.json'");
+  });
+
+  it('lead to each other below a path as well, whether the reference is asked for with a slash or without', async () => {
+    const { url } = await startDemoApi({ mount: (api) => express().use('/shop', api) });
+    for (const path of ['/shop/docs', '/shop/docs/']) {
+      const page = await fetch(url + path);
+      const links = [...(await page.text()).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link]) => link ?? '');
+      expect(links).to.have.length(4);
+      for (const link of links) expect((await fetch(new URL(link, page.url))).status, path + link).to.equal(200);
+      const start = await (await fetch(new URL('docs/start.js', page.url))).text();
+      const document = await fetch(new URL(/url: '(.+?)'/.exec(start)?.[1] ?? '', page.url));
+      expect(await document.json()).to.include({ openapi: '3.1.1' });
+    }
+  });
+
+  it('are named by their full address where that is known', async () => {
+    const serverUrl = 'https://api.example/shop';
+    const api = await startDemoApi({ api: { info: { title: 'Parcels', version: '1', serverUrl: `${serverUrl}/` } } });
+    expect(await (await api.get('/')).json()).to.have.nested.property('data.links.docs', `${serverUrl}/docs`);
+    const problem = { accept: 'application/problem+json' };
+    for (const path of ['/nothing', '/v1/parcels/find?x=1']) {
+      const { type, code } = (await (await api.get(path, problem)).json()) as { type: string; code: string };
+      expect(type).to.equal(`${serverUrl}/errors#${code}`);
+    }
+    const { components } = (await (await api.get('/openapi.json')).json()) as typeof document;
+    const examples = (components as { examples: { [name: string]: { value: { type: string } } } }).examples;
+    const example = examples['parcels.too_heavy.problem'];
+    expect(example?.value.type).to.equal(`${serverUrl}/errors#parcels.too_heavy`);
   });
 
   it('serve nothing of the package but what the reference needs', async () => {

@@ -44,8 +44,8 @@ export interface DemoOptions {
   readonly api?: Partial<HttpApiOptions>;
   readonly server?: HttpServerOptions;
   readonly extend?: (app: Express) => void;
-  /** The application that the API is mounted in; default none. */
-  readonly outer?: Express;
+  /** Mounts the API in another application. */
+  readonly mount?: (api: Express) => Express;
 }
 
 const started: HttpServer[] = [];
@@ -75,7 +75,7 @@ export async function startDemoApi(options: DemoOptions = {}): Promise<DemoApi> 
     report: (error, context) => reports.push({ error, context }),
     ...options.api,
   });
-  const server = new HttpServer(options.outer?.use(api) ?? api, options.server);
+  const server = new HttpServer(options.mount?.(api) ?? api, options.server);
   started.push(server);
   const { port } = await server.listen(0, '127.0.0.1');
   const url = `http://127.0.0.1:${port}`;

@@ -48,6 +48,8 @@ export interface Frame {
   readonly answered: ((request: AnsweredRequest) => void) | undefined;
   readonly addressOf: (request: IncomingMessage) => string | undefined;
   readonly newId: () => string;
+  /** What links to pages of this server begin with: its address without a slash at the end, or nothing. */
+  readonly baseUrl: string;
   readonly deadlineMs: number;
   readonly bodyLimitBytes: number;
 }
@@ -57,6 +59,8 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly correlationId: string;
+  /** As in `Frame`. */
+  readonly baseUrl: string;
 }
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
@@ -111,7 +115,7 @@ export function sendNotModified({ response, correlationId }: Exchange): void {
 
 /** Sends the failure envelope, or problem details where the client prefers them; too late is not an error. */
 export function sendFailure(exchange: Exchange, error: unknown): void {
-  const { request, response, correlationId } = exchange;
+  const { request, response, correlationId, baseUrl } = exchange;
   if (response.headersSent || response.destroyed) return;
   const failure = failureOf(error, correlationId);
   setFailureHeaders(exchange, failure);
@@ -121,7 +125,7 @@ export function sendFailure(exchange: Exchange, error: unknown): void {
       exchange,
       failure.status,
       'application/problem+json; charset=utf-8',
-      JSON.stringify(problemBody(failure, now)),
+      JSON.stringify(problemBody(failure, now, baseUrl)),
     );
   } else {
     send(exchange, failure.status, JSON_TYPE, JSON.stringify(envelopeBody(failure, now)));

@@ -43,10 +43,13 @@ export function envelopeBody({ code, message, details }: Failure, now: Date): ob
   return { success: false, error: { code, message, details }, timestamp: now.toISOString() };
 }
 
-/** The same failure as RFC 9457 problem details; `type` leads to the line of the code in the table of errors. */
-export function problemBody({ status, code, message, details }: Failure, now: Date): object {
+/**
+ * The same failure as RFC 9457 problem details; `type` leads to the line of the code in the table of errors, which is
+ * below `baseUrl`.
+ */
+export function problemBody({ status, code, message, details }: Failure, now: Date, baseUrl: string): object {
   return {
-    type: `/errors#${code}`,
+    type: `${baseUrl}/errors#${code}`,
     title: code,
     status,
     detail: message,

@@ -1,5 +1,6 @@
-import type { Express, Request, Response } from 'express';
+import type { Express, Response } from 'express';
 import { hash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { send, sendFailure, sendNotModified, type Exchange, type Frame } from './exchange.ts';
 import { needsReport } from './failure.ts';
 import { MethodNotAllowed } from './http-errors.ts';
@@ -24,8 +25,12 @@ export function addGet(app: Express, frame: Frame, path: string, handler: GetHan
   );
 }
 
-export function exchangeOf(frame: Pick<Frame, 'newId'>, request: Request, response: Response): Exchange {
-  return { request, response, correlationId: correlationIdOf(request.headers, frame.newId) };
+export function exchangeOf(
+  { newId, baseUrl }: Pick<Frame, 'newId' | 'baseUrl'>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Exchange {
+  return { request, response, correlationId: correlationIdOf(request.headers, newId), baseUrl };
 }
 
 export function methodNotAllowed(methods: readonly string[]): MethodNotAllowed {

@@ -14,7 +14,7 @@ import { needsReport } from './failure.ts';
 import { addGet, exchangeOf, fixedDocument } from './get-route.ts';
 import { mountHealth, type HealthOptions } from './health.ts';
 import { mountMetrics } from './metrics.ts';
-import { openApiDocument, type ApiInfo } from './openapi.ts';
+import { baseUrlOf, openApiDocument, type ApiInfo } from './openapi.ts';
 import { operationRoute, serveOperation } from './operation-route.ts';
 import { shapeOf } from './operation-shape.ts';
 
@@ -69,7 +69,8 @@ export function createHttpApi(options: HttpApiOptions): Express {
   mountDocs(app, frame);
   mountHealth(app, frame, health);
   if (metrics !== undefined) mountMetrics(app, frame, metrics, localMetrics && options.trustProxy === undefined);
-  const links = { docs: '/docs', openapi: '/openapi.json', errors: '/errors', live: '/livez', ready: '/readyz' };
+  const pages = { docs: '/docs', openapi: '/openapi.json', errors: '/errors', live: '/livez', ready: '/readyz' };
+  const links = Object.fromEntries(Object.entries(pages).map(([name, path]) => [name, frame.baseUrl + path]));
   const index = { name: info.title, version: info.version, links };
   addGet(app, frame, '/', (exchange) => sendSuccess(exchange, { data: index }, frame.positions, true));
   options.extend?.(app);
@@ -93,6 +94,7 @@ function frameOf(app: Express, options: HttpApiOptions): Frame {
     addressOf:
       trustProxy === undefined ? (request) => request.socket.remoteAddress : (request) => (request as Request).ip,
     newId: options.newId ?? randomUUID,
+    baseUrl: baseUrlOf(options.info.serverUrl),
     deadlineMs: options.deadlineMs ?? 10_000,
     bodyLimitBytes: options.bodyLimitBytes ?? 102_400,
   };

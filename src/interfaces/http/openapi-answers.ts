@@ -78,6 +78,12 @@ function frameErrors({ kind }: OperationDefinition, method: 'get' | 'post'): rea
 export class ErrorAnswers {
   readonly #responses = new Map<string, { readonly name: string; readonly response: Part }>();
   readonly #examples = new Map<string, Part>();
+  readonly #baseUrl: string;
+
+  /** `baseUrl`: what links to pages of the server begin with. */
+  constructor(baseUrl: string) {
+    this.#baseUrl = baseUrl;
+  }
 
   /** The error responses of one operation, by status. */
   of(definition: OperationDefinition, method: 'get' | 'post'): Part {
@@ -112,7 +118,7 @@ export class ErrorAnswers {
 
   #example(failure: Failure): string {
     this.#examples.set(failure.code, { value: envelopeBody(failure, EXAMPLE_TIME) });
-    this.#examples.set(`${failure.code}.problem`, { value: problemBody(failure, EXAMPLE_TIME) });
+    this.#examples.set(`${failure.code}.problem`, { value: problemBody(failure, EXAMPLE_TIME, this.#baseUrl) });
     return failure.code;
   }
 }

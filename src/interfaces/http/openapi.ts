@@ -11,11 +11,17 @@ export interface ApiInfo {
   readonly title: string;
   readonly version: string;
   readonly description?: string;
-  /** Where clients reach the server; without it, wherever they got the document from. */
+  /**
+   * Where clients reach the server, `https://example.com/cards`; without it, at the root of wherever they got the
+   * document from.
+   */
   readonly serverUrl?: string;
 }
 
 type Part = { readonly [key: string]: unknown };
+
+/** What links to pages of a server begin with. */
+export const baseUrlOf = (serverUrl = ''): string => serverUrl.replace(/\/+$/, '');
 
 /** An OpenAPI 3.1 document. */
 export interface OpenApiDocument extends Part {
@@ -34,7 +40,7 @@ export function openApiDocument(
   { serverUrl, ...info }: ApiInfo,
 ): OpenApiDocument {
   const schemas = new SchemaBook();
-  const errors = new ErrorAnswers();
+  const errors = new ErrorAnswers(baseUrlOf(serverUrl));
   for (const [name, schema] of Object.entries(ENVELOPE_SCHEMAS)) schemas.add(name, schema as Part);
   const paths: { [path: string]: { [method: string]: Part } } = {};
   const events: { [type: string]: Part } = {};

@@ -6,11 +6,11 @@ import { traceIdOf } from '../../application/shared/trace-context.ts';
 import { Deadline } from './deadline.ts';
 import { sendFailure, sendSuccess, setRateLimit, type Exchange, type Frame } from './exchange.ts';
 import { needsReport } from './failure.ts';
-import { methodNotAllowed } from './get-route.ts';
+import { exchangeOf, methodNotAllowed } from './get-route.ts';
 import type { OperationShape } from './operation-shape.ts';
 import { queryInput } from './query-input.ts';
 import { checkBodyHeaders, readJsonBody } from './request-body.ts';
-import { correlationIdOf, idempotencyKeyOf, traceParentOf } from './request-headers.ts';
+import { idempotencyKeyOf, traceParentOf } from './request-headers.ts';
 import { sendStream, streamFormat } from './stream-response.ts';
 
 /** What is noted where the client hung up before the answer was sent. */
@@ -37,7 +37,7 @@ export async function serveOperation(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const exchange = { request, response, correlationId: correlationIdOf(request.headers, frame.newId) };
+  const exchange = exchangeOf(frame, request, response);
   const { method = '' } = request;
   const { kind } = operation.definition;
   if (method === 'OPTIONS') return sendOptions(response, methods);

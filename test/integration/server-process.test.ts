@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { execFile } from 'node:child_process';
 import { access, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -10,8 +11,8 @@ import { databaseRuns, ServerProcess, stopDatabase } from '../support/server-pro
 
 const shell = promisify(execFile);
 
-/** What a quiet machine keeps, and what a busy one is granted on top. */
 const promisedMs = { firstStart: 5_000, laterStart: 2_000 };
+/** What a machine is granted on top that has other work to do. */
 const busyFactor = 5;
 
 describe('the server process', function () {
@@ -35,10 +36,16 @@ describe('the server process', function () {
     return { lines: server.stderr.trimEnd().split('\n'), code };
   }
 
-  async function startMs(): Promise<number> {
+  /** Starts a server within what is promised; on a machine that has other work to do, within some times that. */
+  async function startWithin(ms: number, what: string): Promise<ServerProcess> {
+    const [load = 0] = loadavg();
+    const limitMs = load > availableParallelism() ? ms * busyFactor : ms;
     const startedAt = performance.now();
-    await start();
-    return performance.now() - startedAt;
+    const server = await start();
+    const tookMs = Math.round(performance.now() - startedAt);
+    console.log(`        ready ${what}: ${tookMs} ms of ${limitMs} ms, with a load of ${load.toFixed(1)}`);
+    expect(tookMs, what).to.be.below(limitMs);
+    return server;
   }
 
   before(async () => void (dataFolder = await temporaryFolder()));
@@ -53,18 +60,12 @@ describe('the server process', function () {
   });
 
   describe('at its start', () => {
-    it('is ready within seconds, the first time, later, and after kill -9', async function () {
-      const first = await startMs();
-      await servers[0]?.end('SIGTERM');
-      const later = await startMs();
-      await servers[1]?.end('SIGKILL');
-      const afterKill = await startMs();
-      const figures = { first, later, afterKill };
-      const text = Object.entries(figures).map(([name, ms]) => `${name} ${Math.round(ms)} ms`);
-      console.log(`        ready: ${text.join(', ')}`);
-      expect(first).to.be.below(promisedMs.firstStart * busyFactor);
-      expect(later).to.be.below(promisedMs.laterStart * busyFactor);
-      expect(afterKill).to.be.below(promisedMs.laterStart * busyFactor);
+    it('is ready within 5 seconds the first time, and within 2 later and after kill -9', async () => {
+      const first = await startWithin(promisedMs.firstStart, 'the first time');
+      await first.end('SIGTERM');
+      const later = await startWithin(promisedMs.laterStart, 'later');
+      await later.end('SIGKILL');
+      await startWithin(promisedMs.laterStart, 'after kill -9');
     });
 
     it('prints where everything is, and three requests that work each time they are pasted', async () => {

@@ -1,11 +1,14 @@
 import { globSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { before, describe, it } from 'mocha';
 import { installedExamples, type InstalledExamples } from '../support/package.ts';
+import { temporaryFolder } from '../support/postgres.ts';
 import { localLinksOf } from '../support/readme.ts';
 import { run, runWell } from '../support/run.ts';
+import { databaseRuns, ServerProcess, stopDatabase } from '../support/server-process.ts';
 
 const SUITES = globSync('src/contracts/*/*-contract.ts').map(
   (file) => `portolan/contracts/${basename(dirname(file))}/${basename(file, '.ts')}`,
@@ -92,6 +95,31 @@ describe('the packed package', function () {
     const program = join(examples.folder, 'node_modules/.bin/portolan');
     const output = await runWell(examples.oldestNode, [program, '--help'], { cwd: examples.folder });
     expect(output).to.match(/Usage: portolan/);
+  });
+
+  it('serves from a fresh folder on the oldest Node, and ends with 0 when it is told to', async () => {
+    const dataFolder = await temporaryFolder();
+    const program = join(examples.folder, 'node_modules/.bin/portolan');
+    const server = new ServerProcess({ DATA_FOLDER: dataFolder }, undefined, [examples.oldestNode, program, 'serve']);
+    try {
+      await server.ready();
+      const docs = await (await fetch(`${server.url}/docs`)).text();
+      const parts = [...docs.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = '']) => path);
+      expect(parts).not.to.deep.equal([]);
+      for (const path of parts) {
+        expect((await fetch(new URL(path, `${server.url}/docs`))).status, path).to.equal(200);
+      }
+      const amount = { amount: '25.00', currency: 'EUR' };
+      const { code } = await server.call<{ code: string }>('gift-cards/create', { amount, purchaserId: 'anna' });
+      const { currentBalance } = await server.call<{ currentBalance: object }>('gift-cards/check-balance', { code });
+      expect(currentBalance).to.deep.equal(amount);
+      expect(await server.end('SIGTERM')).to.deep.equal({ code: 0, signal: null });
+      expect(await databaseRuns(dataFolder)).to.equal(false);
+    } finally {
+      await server.end('SIGKILL');
+      await stopDatabase(dataFolder);
+      await rm(dataFolder, { recursive: true, force: true });
+    }
   });
 
   for (const entry of ['portolan', 'portolan/gift-cards', 'portolan/memory', ...SUITES]) {

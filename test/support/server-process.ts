@@ -36,13 +36,20 @@ export class ServerProcess {
 
   readonly #givenToken: string | undefined;
 
-  /** Where no administrator's token is given the server makes its own, and greets with it. */
-  constructor(environment: NodeJS.ProcessEnv, adminToken?: string) {
+  /**
+   * Where no administrator's token is given the server makes its own, and greets with it. `command`: the program with
+   * its arguments; the sources, as `npm start` runs them, if left out.
+   */
+  constructor(
+    environment: NodeJS.ProcessEnv,
+    adminToken?: string,
+    [program, ...args]: readonly [string, ...string[]] = [process.execPath, serverScript],
+  ) {
     this.#greets = environment['DATABASE_URL'] === undefined && adminToken === undefined;
     this.#givenToken = adminToken;
     const token = adminToken === undefined ? {} : { ADMIN_TOKEN_SHA256: hash('sha256', adminToken, 'hex') };
     const env = { PATH: process.env['PATH'], PORT: '0', ...token, ...environment };
-    this.child = spawn(process.execPath, [serverScript], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(program, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     this.ended = once(this.child, 'close').then(([code, signal]) => {

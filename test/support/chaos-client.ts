@@ -54,12 +54,9 @@ export class ChaosClient {
     const [verdict, twin] = (await Promise.all(sent)) as [Verdict, Verdict?];
     if (twin !== undefined) assert.deepEqual(twin, verdict, 'Two answers to one command.');
     this.#ledger.answered += 1;
-    if ('refused' in verdict) {
-      this.#ledger.refused += 1;
-      return;
-    }
-    note(verdict.accepted);
-    if (chance(1 / SAMPLE_EVERY)) this.#ledger.sample.push({ command, answer: verdict.accepted });
+    if (chance(1 / SAMPLE_EVERY)) this.#ledger.sample.push({ command, verdict });
+    if ('accepted' in verdict) note(verdict.accepted);
+    else this.#ledger.refused += 1;
   }
 
   #intend(): Intent {

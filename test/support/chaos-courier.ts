@@ -11,8 +11,14 @@ export interface ChaosCommand {
   readonly input: object;
 }
 
-/** What became of a command for good. */
-export type Verdict = { readonly accepted: Readonly<Record<string, unknown>> } | { readonly refused: string };
+/** What became of a command for good: the data of the answer, or the whole error. */
+export type Verdict = { readonly accepted: Readonly<Record<string, unknown>> } | { readonly refused: Refusal };
+
+interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly details: unknown;
+}
 
 /** One answer, definite or not. */
 type Attempt = Verdict | { readonly trouble: string };
@@ -90,15 +96,13 @@ export class Courier {
     if (status === 200 && data !== undefined) return { accepted: data };
     const code = error?.code ?? `status ${status}`;
     if (OPEN.has(code)) return { trouble: code };
-    if (!code.startsWith('gift_cards.')) {
-      this.faults.push(`${operation}: ${status} ${code} ${JSON.stringify(error)}`);
-      return { trouble: code };
-    }
-    return { refused: code };
+    if (error !== undefined && code.startsWith('gift_cards.')) return { refused: error };
+    this.faults.push(`${operation}: ${status} ${code} ${JSON.stringify(error)}`);
+    return { trouble: code };
   }
 }
 
 interface Envelope {
   readonly data?: Readonly<Record<string, unknown>>;
-  readonly error?: { readonly code: string };
+  readonly error?: Refusal;
 }

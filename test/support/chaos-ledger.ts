@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ChaosCommand } from './chaos-courier.ts';
+import type { ChaosCommand, Verdict } from './chaos-courier.ts';
 
 /** What the servers have said: everything that they owe an account of in the end. Amounts are minor units. */
 export class Ledger {
@@ -15,8 +15,8 @@ export class Ledger {
   readonly reloads = { count: 0, sumMinor: 0 };
   /** What all cards had when they were issued, together. */
   issuedMinor = 0;
-  /** Some of the answered commands with their answers, to be repeated at the end. */
-  readonly sample: { readonly command: ChaosCommand; readonly answer: unknown }[] = [];
+  /** Some of the answered commands, refused ones among them, with what became of them: to be repeated at the end. */
+  readonly sample: { readonly command: ChaosCommand; readonly verdict: Verdict }[] = [];
   readonly #redemptionIds: string[] = [];
 
   /** A payment may be answered under several keys: the same order and amount again is the same redemption. */

@@ -1,7 +1,7 @@
 /**
  * Everything that has to hold before a change lands: types, lint, layout, all tests, and the coverage of domain and
- * application. Two things run at a time; what they print is shown when they fail. Ends like mocha. With arguments, such
- * as `npm test -- unit lint`, just those steps are run.
+ * application. Two things run at a time; what they print is shown when they fail, of tests that pass the figures. Ends
+ * like mocha. With arguments, such as `npm test -- unit lint`, just those steps are run.
  */
 import { spawn } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -20,6 +20,8 @@ interface Outcome extends Tally {
   readonly step: Step;
   readonly exitCode: number;
   readonly output: string;
+  /** The part of it that went to standard output. */
+  readonly printed: string;
   readonly seconds: number;
 }
 
@@ -88,13 +90,14 @@ async function run(step: Step): Promise<Outcome> {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: LIMIT_MS,
   });
-  let output = '';
+  let [output, printed] = ['', ''];
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   }
+  child.stdout.on('data', (text: string) => (printed += text));
   const exitCode = await new Promise<number>((done) => child.once('close', (code) => done(code ?? 1)));
   const seconds = (performance.now() - startedAt) / 1000;
-  return { step, exitCode, output, seconds, ...tallyOf(step, exitCode) };
+  return { step, exitCode, output, printed, seconds, ...tallyOf(step, exitCode) };
 }
 
 /** A run that failed without saying which test counts as one that failed. */
@@ -119,10 +122,18 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
-function show({ step, passed, failed, seconds, exitCode, output }: Outcome): void {
+function show({ step, passed, failed, seconds, exitCode, output, printed }: Outcome): void {
   const count = step.tally === undefined ? '' : `${passed} passed, ${failed.length} failed, `;
   console.log(`  ${failed.length === 0 ? '✔' : '✖'} ${step.name} (${count}${seconds.toFixed(1)} s)`);
   if (failed.length > 0) console.log(`\n${output.trim()}\n\n  ${step.name} ended with ${exitCode}.\n`);
+  else if (step.tally !== undefined) for (const line of linesOf(printed)) console.log(`      ${line}`);
+}
+
+/** The lines that are not blank, without the indentation that they share. */
+function linesOf(text: string): readonly string[] {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const shared = Math.min(...lines.map((line) => line.search(/\S/)));
+  return lines.map((line) => line.slice(shared).trimEnd());
 }
 
 rmSync(COVERAGE, { recursive: true, force: true });

@@ -26,9 +26,6 @@ function check(scenario: Scenario): void {
   const title = `${cards.toLocaleString('en')} ${cards === 1 ? 'card' : 'cards'}, ${what}`;
   it(title, async function () {
     this.timeout(120_000 + seconds * 2_000);
-    const note = (figures: string): void => {
-      if (this.test !== undefined) this.test.title = `${title}: ${figures}`;
-    };
-    await runScenario(scenario, note);
+    await runScenario(scenario, (figures) => console.log(`      ${title}: ${figures}`));
   });
 }

@@ -15,7 +15,10 @@ const SLOWEST = 10;
 
 const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING, EVENT_RUN_END } = Mocha.Runner.constants;
 
-/** Prints failures only, and writes a tally to the file named by the reporter's option `output`. */
+/**
+ * Prints failures, and nothing where there are none, beside what the tests print themselves; writes a tally to the file
+ * named by the reporter's option `output`.
+ */
 export default class TallyReporter extends Mocha.reporters.Base {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
@@ -31,7 +34,7 @@ export default class TallyReporter extends Mocha.reporters.Base {
     runner.on(EVENT_TEST_FAIL, (test) => void failed.push(test.fullTitle()));
     runner.on(EVENT_TEST_PENDING, (test) => void skipped.push(test.fullTitle()));
     runner.on(EVENT_RUN_END, () => {
-      this.epilogue();
+      if (failed.length > 0) this.epilogue();
       const slowest = timed.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST);
       writeFileSync(output, JSON.stringify({ passed, failed, skipped, slowest } satisfies Tally));
     });

@@ -14,7 +14,9 @@ import { prepareJob } from '../../src/infrastructure/jobs/prepare-job.ts';
 import { retryDelayMs } from '../../src/infrastructure/jobs/retry-delay.ts';
 
 const id = '6f1c0de2-3b8e-4c5a-9d0f-0123456789ab';
-const settings = completeSettings({ headStartMs: { critical: 3_000, high_priority: 2_000, default: 1_000, low_priority: 0 } });
+const settings = completeSettings({
+  headStartMs: { critical: 3_000, high_priority: 2_000, default: 1_000, low_priority: 0 },
+});
 
 async function claimedJob(attempt: number): Promise<ClaimedJob> {
   const store = new MemoryJobStore(new MemoryJobTable(() => 0), settings);

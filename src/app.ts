@@ -8,6 +8,7 @@ import type { StaticToken } from './application/access/index.ts';
 import { createWiring } from './composition/container.ts';
 import type { Config } from './composition/config.ts';
 import { startBackgroundWork } from './composition/background-work.ts';
+import { additionsOf } from './composition/context-module.ts';
 import { positionsOf } from './composition/log-positions.ts';
 import { requirePeppers } from './composition/missing-peppers.ts';
 import { openDatabase } from './composition/open-database.ts';
@@ -102,18 +103,21 @@ export class App {
     const operations = wiring.get(tokens.OPERATIONS);
     const pool = wiring.get(tokens.QUERY_POOL);
     const anonymous = await authenticator.authenticate(undefined);
+    const authenticate = wiring.get(tokens.AUTHENTICATE);
+    const { checks, extend } = additionsOf(wiring.get(tokens.MODULES), authenticate);
     const api = createHttpApi({
       operations,
       info: { title: 'Portolan', version: VERSION, ...(config.publicUrl && { serverUrl: config.publicUrl }) },
       anonymous,
-      authenticate: wiring.get(tokens.AUTHENTICATE),
+      authenticate,
+      extend,
       report,
       positions: await positionsOf(wiring.get(tokens.EVENT_LOG)),
       rateLimitOf: wiring.get(tokens.RATE_LIMITS).peek,
       answered: observeRequests(this.#logger, metrics),
       health: {
         draining: () => this.#draining,
-        checks: { database: async () => void (await pool.query('SELECT 1')) },
+        checks: { database: async () => void (await pool.query('SELECT 1')), ...checks },
       },
       ...(config.metricsPort === undefined && { metrics: () => metrics.text() }),
       localMetrics: config.nodeEnv !== 'production',

@@ -11,6 +11,7 @@ import { postgresJobQueue } from '../../src/infrastructure/jobs/postgres-job-que
 import { PostgresJobStore } from '../../src/infrastructure/jobs/postgres-job-store.ts';
 import { StoreQueue } from '../../src/infrastructure/jobs/store-queue.ts';
 import { jobsDatabase } from '../support/jobs-database.ts';
+import { transactionOn } from '../support/transaction.ts';
 
 const runner = { describe, it, before, after };
 
@@ -23,20 +24,23 @@ function silenced(store: JobStore): StoreQueue {
   return new StoreQueue(store, completeSettings(), onFault);
 }
 
-jobQueueContract(runner, 'memory', async () => {
+const memorySite = async () => {
   const table = new MemoryJobTable();
   return {
     open: async (settings = {}) => memoryJobQueue({ table, settings }),
     openSilent: async () => silenced(new MemoryJobStore(table, completeSettings())),
     close: async () => undefined,
   };
-});
+};
+
+jobQueueContract(runner, 'memory', memorySite, ['transaction']);
 
 jobQueueContract(runner, 'PostgreSQL', async () => {
   const database = await jobsDatabase();
   return {
     open: async (settings = {}) => postgresJobQueue({ pool: database.pool(), settings, onFault }),
     openSilent: async () => silenced(new PostgresJobStore(database.pool(), completeSettings(), onFault)),
+    transaction: transactionOn(database.pool()),
     close: async () => {
       await database.close();
       expect(faults).to.deep.equal([]);

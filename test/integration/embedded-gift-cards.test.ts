@@ -27,10 +27,10 @@ interface Embedder {
   close(): Promise<void>;
 }
 
-async function embedder(): Promise<Embedder> {
+async function embedder(config: pg.PoolConfig = {}): Promise<Embedder> {
   const database = await testDatabase();
   await migrate(database.ownerUrl);
-  const pool = new pg.Pool({ connectionString: database.ownerUrl });
+  const pool = new pg.Pool({ ...config, connectionString: database.ownerUrl });
   const mails: Mail[] = [];
   const faults: unknown[] = [];
   const onFault = (error: unknown): void => void faults.push(error);
@@ -223,5 +223,45 @@ describe("gift cards on a caller's own pool", () => {
     const shop = { id: 'user:1', kind: 'user', tenant: 'default', permissions: new Set(['gift-cards:*']) } as const;
     const { Event } = own.giftCards.client(shop);
     expect(await codeOf(Event.ingest({ events: [created] }))).to.equal('request.permission_denied');
+  });
+});
+
+describe('gift cards on the fewest connections, all taken by transactions of the caller', () => {
+  const input = { amount: usd('20.00'), purchaserId: 'anna', recipientEmail: 'friend@example.com' } as const;
+  let few: Embedder;
+  before(async () => void (few = await embedder({ max: 5 })));
+  after(async () => few?.close());
+
+  it('need no other for commands that join these', async () => {
+    const { GiftCard } = few.giftCards.client();
+    const batch = { count: 2, amount: usd('5.00') };
+    const { batchId } = await GiftCard.bulkCreate(batch, { idempotencyKey: 'batch' });
+    const clients = await Promise.all(Array.from({ length: 5 }, () => few.pool.connect()));
+    const all = clients.map(async (unit) => {
+      await unit.query('BEGIN');
+      const { id: cardId } = await GiftCard.create(input, { unit });
+      await GiftCard.resendEmail({ cardId }, { unit });
+      await GiftCard.reissueCode({ cardId, reason: 'mistyped', deliver: 'email' }, { unit });
+      await GiftCard.bulkCreate(batch, { unit });
+      const repeated = await GiftCard.bulkCreate(batch, { unit, idempotencyKey: 'batch' });
+      expect([repeated.batchId, repeated.cards.length]).to.deep.equal([batchId, 2]);
+      await unit.query('COMMIT');
+    });
+    const ended = Promise.allSettled(all);
+    const outcome = await Promise.race([ended, delay(10_000).then(() => 'still waiting')]);
+    for (const client of clients) client.release(true);
+    await ended;
+    expect(outcome).to.deep.equal(clients.map(() => ({ status: 'fulfilled', value: undefined })));
+  });
+
+  it('send the code of a card again, or a new one, where that was created in the same transaction', async () => {
+    const { GiftCard } = few.giftCards.client();
+    await transactionOn(few.pool)(async (unit) => {
+      const { id: cardId } = await GiftCard.create({ ...input, deliver: 'email' }, { unit });
+      const { deliveryId } = await GiftCard.resendEmail({ cardId }, { unit });
+      await GiftCard.reissueCode({ cardId, reason: 'mistyped', deliver: 'email' }, { unit });
+      const again = await GiftCard.resendEmail({ cardId }, { unit });
+      expect(again.deliveryId).not.to.equal(deliveryId);
+    });
   });
 });

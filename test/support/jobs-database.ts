@@ -30,7 +30,7 @@ export async function jobsDatabase(): Promise<JobsDatabase> {
       return pool;
     },
     async close() {
-      await Promise.all(pools.map((pool) => pool.end()));
+      await Promise.all(pools.splice(0).map((pool) => pool.end()));
       await database.close();
     },
   };

@@ -7,8 +7,9 @@ import { accept } from './answers.ts';
 import { batchCodes, sealedSeed, whyDead } from './batch-codes.ts';
 import type { giftCards } from './contract.ts';
 import { expiryOf } from './create.ts';
+import type { CommandReader } from './gift-card-reader.ts';
 import { ISSUE_BATCH, issueRemaining } from './issue-batch.ts';
-import type { GiftCardPorts } from './ports.ts';
+import { readerFor, type GiftCardPorts } from './ports.ts';
 import { viewBatch, viewCard } from './views.ts';
 
 type Ports = Pick<
@@ -28,7 +29,7 @@ export function bulkCreate(ports: Ports): Handler<(typeof giftCards)['operations
   return async ({ count, prefix, purchaserId, ...input }, call) => {
     const { amount: money } = input;
     const amount = readNewAmount(money);
-    await jobs.requireRoom(ISSUE_BATCH);
+    await jobs.requireRoom(ISSUE_BATCH, call.unit);
     const id = ids();
     const seed = sealedSeed(ports, call.principal.tenant, id);
     // Before the caller's transaction ends nobody else sees the batch: its cards are left to the job.
@@ -54,18 +55,23 @@ export function bulkCreate(ports: Ports): Handler<(typeof giftCards)['operations
   };
 }
 
-/** Issues what is missing of a small batch, which is all of it the first time, and tells all of it. */
+/**
+ * Issues what is missing of a small batch, which is all of it the first time, and tells all of it. A repeat in the
+ * caller's transaction tells what there is: cards are not issued in it.
+ */
 async function issueNow(ports: Ports, batchId: string, call: Call) {
   const { tenant } = call.principal;
-  const stored = await ports.reader.batch(tenant, batchId);
+  const reader = readerFor(ports, call);
+  const stored = await reader.batch(tenant, batchId);
   if (stored === undefined) throw new TypeError('The batch that was just stored is missing.');
   const context = { ...commandContext(call), receipt: undefined };
-  const batch = await issueRemaining(ports, context, stored, { signal: call.signal, progress: async () => undefined });
-  return { ...viewBatch(batch), cards: await cardsOf(ports, tenant, batch) };
+  const control = { signal: call.signal, progress: async () => undefined };
+  const batch = call.unit === undefined ? await issueRemaining(ports, context, stored, control) : stored;
+  return { ...viewBatch(batch), cards: await cardsOf(ports, reader, tenant, batch) };
 }
 
 /** All cards of a small batch in the order of their codes, each with its code while that is kept and of any worth. */
-async function cardsOf({ reader, ...ports }: Ports, tenant: string, batch: Batch) {
+async function cardsOf(ports: Ports, reader: CommandReader, tenant: string, batch: Batch) {
   const [issued, { items }, now] = await Promise.all([
     reader.batchCards(tenant, batch.id, 0, batch.count),
     reader.list(tenant, { batchId: batch.id }, { limit: batch.count }),

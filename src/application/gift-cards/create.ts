@@ -27,7 +27,7 @@ export function create(ports: Ports): Handler<Create> {
       throw new RecipientMissing('There is no e-mail address to send the code to.');
     }
     const amount = readNewAmount(input.amount);
-    if (recipientEmail !== undefined) await jobs.requireRoom(DELIVER_CODE);
+    if (recipientEmail !== undefined) await jobs.requireRoom(DELIVER_CODE, call.unit);
     const { code, onCard } = newCode(ports, input.prefix);
     const id = ids();
     const sealed = deliver === 'answer' ? sealForAnswer(ports, code.reveal(), call) : undefined;

@@ -68,8 +68,16 @@ export interface BatchCard {
   readonly isVoided: boolean;
 }
 
+/** What can be read for the decision of a command: all but the reports. */
+export type CommandReader = Omit<GiftCardReader, 'within' | 'liability' | 'reconcile'>;
+
 /** Reads gift cards for answers and reports, without locks; `now` is the store's own clock. */
 export interface GiftCardReader {
+  /**
+   * The same in a transaction of the caller's, as `CommandContext.unit` has it: sees what that has stored so far, and
+   * needs no other connection.
+   */
+  within(unit: unknown): CommandReader;
   now(): Promise<Date>;
   find(tenant: string, by: { cardId: string } | { code: CodeKeys }): Promise<GiftCard | undefined>;
   /** Newest first; the status is judged at the store's present. */

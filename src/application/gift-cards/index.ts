@@ -37,7 +37,7 @@ import { voidCard } from './void.ts';
 export type { BulkCard, BulkIssuer, RecipientEraser } from './bulk-issuer.ts';
 export { giftCards } from './contract.ts';
 export { erasePerson, type PersonReference } from './erase-person.ts';
-export type { BatchCard, GiftCardReader } from './gift-card-reader.ts';
+export type { BatchCard, CommandReader, GiftCardReader } from './gift-card-reader.ts';
 export { GIFT_CARD_SCHEDULES, giftCardJobs } from './jobs.ts';
 export type { OrderMarks } from './order-marks.ts';
 export {

@@ -1,12 +1,13 @@
 import { DEFAULT_CODE_FORMAT, type CodeFormat } from '../../domain/gift-cards/code.ts';
 import type { CodeKeys, GiftCardRepository } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { HouseAccount } from '../../domain/gift-cards/journal.ts';
+import type { Call } from '../shared/call.ts';
 import type { GuessGuard } from '../shared/guess-guard.ts';
 import type { Job, JobQueue } from '../shared/job-queue.ts';
 import type { Mailer } from '../shared/mailer.ts';
 import type { Sealer } from '../shared/sealer.ts';
 import type { BulkIssuer, RecipientEraser } from './bulk-issuer.ts';
-import type { GiftCardReader } from './gift-card-reader.ts';
+import type { CommandReader, GiftCardReader } from './gift-card-reader.ts';
 import type { OrderMarks } from './order-marks.ts';
 
 /** Turns codes into the keys by which cards are looked up, under peppers that only the service knows. */
@@ -61,6 +62,11 @@ export function yearsLater(from: Date, years: number): Date {
 /** What gift cards need of a job queue. */
 export interface GiftCardJobs extends Pick<JobQueue, 'requireRoom'> {
   get(jobId: string): Promise<Pick<Job, 'state'> | undefined>;
+}
+
+/** What a command reads before it is decided on: in the transaction that it joins, or else it would wait for another. */
+export function readerFor({ reader }: Pick<GiftCardPorts, 'reader'>, { unit }: Pick<Call, 'unit'>): CommandReader {
+  return unit === undefined ? reader : reader.within(unit);
 }
 
 /** All that gift cards need from outside. A use case asks for the part that it uses. */

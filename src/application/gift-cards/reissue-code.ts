@@ -1,12 +1,12 @@
 import { RecipientMissing } from '../../domain/gift-cards/errors.ts';
-import { commandContext } from '../shared/call.ts';
+import { commandContext, type Call } from '../shared/call.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { accept, replyWithCode, sealForAnswer } from './answers.ts';
 import { lookUp, readReference, type CardReference } from './card-lookup.ts';
 import { DELIVER_CODE, prepareDelivery } from './code-delivery.ts';
 import type { giftCards } from './contract.ts';
 import { newCode } from './new-code.ts';
-import type { GiftCardPorts } from './ports.ts';
+import { readerFor, type GiftCardPorts } from './ports.ts';
 import { lookUpByStaff } from './refusals.ts';
 import { viewCard } from './views.ts';
 
@@ -26,8 +26,8 @@ export function reissueCode(ports: Ports): Handler<(typeof giftCards)['operation
       const { tenant } = call.principal;
       const lookup = lookUp(ports, input);
       const byMail = input.deliver === 'email';
-      if (byMail) await jobs.requireRoom(DELIVER_CODE);
-      const hasAddress = byMail && (await hasRecipient(ports, tenant, input));
+      if (byMail) await jobs.requireRoom(DELIVER_CODE, call.unit);
+      const hasAddress = byMail && (await hasRecipient(ports, input, call));
       const { code, onCard } = newCode(ports);
       const sealed = byMail ? undefined : sealForAnswer(ports, code.reveal(), call);
       const mail = byMail ? prepareDelivery(ports, tenant, code) : undefined;
@@ -42,8 +42,10 @@ export function reissueCode(ports: Ports): Handler<(typeof giftCards)['operation
     });
 }
 
-async function hasRecipient(ports: Ports, tenant: string, reference: CardReference): Promise<boolean> {
-  const card = await ports.reader.find(tenant, readReference(ports, reference));
-  const recipient = card === undefined ? undefined : await ports.reader.recipient(tenant, card.id);
+async function hasRecipient(ports: Ports, reference: CardReference, call: Call): Promise<boolean> {
+  const reader = readerFor(ports, call);
+  const { tenant } = call.principal;
+  const card = await reader.find(tenant, readReference(ports, reference));
+  const recipient = card === undefined ? undefined : await reader.recipient(tenant, card.id);
   return typeof recipient?.email === 'string';
 }

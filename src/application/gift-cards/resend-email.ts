@@ -5,16 +5,17 @@ import { accept, reply } from './answers.ts';
 import { cardById } from './card-lookup.ts';
 import { codeToDeliver, DELIVER_CODE, requestDelivery } from './code-delivery.ts';
 import type { giftCards } from './contract.ts';
-import type { GiftCardPorts } from './ports.ts';
+import { readerFor, type GiftCardPorts } from './ports.ts';
 
 type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'vault' | 'sealer' | 'jobs' | 'policy'>;
 
 /** Sends the e-mail with a card's code again, while the code is still kept for it. Throws `JobQueueFull`. */
 export function resendEmail(ports: Ports): Handler<(typeof giftCards)['operations']['resendEmail']> {
-  const { cards, jobs, reader } = ports;
+  const { cards, jobs } = ports;
   return async ({ cardId }, call) => {
     const { tenant } = call.principal;
-    await jobs.requireRoom(DELIVER_CODE);
+    await jobs.requireRoom(DELIVER_CODE, call.unit);
+    const reader = readerFor(ports, call);
     const [newest, recipient] = await Promise.all([
       reader.deliveryOfCard(tenant, cardId),
       reader.recipient(tenant, cardId),

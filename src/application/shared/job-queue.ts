@@ -214,9 +214,10 @@ export interface JobQueue {
   /**
    * Throws `JobQueueFull` unless there is room for a further job of this type, and `InvalidJob` for what is no type. For
    * commands that request a job, to be refused before anything is stored. Nothing is reserved: those who ask at the
-   * same moment may pass the limit together.
+   * same moment may pass the limit together. With `unit`, a transaction of the caller's as `CommandContext.unit` has it,
+   * it is asked there, which that survives, and needs no other connection.
    */
-  requireRoom(type: string): Promise<void>;
+  requireRoom(type: string, unit?: unknown): Promise<void>;
   /** The job, or undefined for an unknown id. */
   get(id: string): Promise<Job | undefined>;
   list(filter?: JobFilter): Promise<JobPage>;

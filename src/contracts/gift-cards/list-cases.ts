@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { CardFilter, Page, Paged } from '../../application/gift-cards/gift-card-reader.ts';
+import type { CardFilter, CommandReader, Page, Paged } from '../../application/gift-cards/gift-card-reader.ts';
+import type { GiftCardBook } from '../../domain/gift-cards/gift-card-repository.ts';
+import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { RefundLeg } from '../../domain/gift-cards/records.ts';
 import type { GiftCardCase } from './gift-card-site.ts';
-import { newBatch, present, refusalOf, Scenario, usd } from './scenario.ts';
+import { accept, momentOf, newBatch, newIssue, present, refusalOf, Scenario, usd } from './scenario.ts';
 
 /** All rows of a list, page by page; `between` is called once, after the first page. */
 async function allPages<T>(
@@ -202,6 +204,44 @@ export const listCases: readonly GiftCardCase[] = [
       const newest = delivery(10, cardId);
       await scenario.store({ deliveries: [delivery(20, cardId), newest, delivery(30, cardId), delivery(0, other)] });
       assert.deepEqual(present(await site.reader.deliveryOfCard(scenario.tenant, cardId)), newest);
+    },
+  },
+  {
+    title: "reads in the caller's transaction what that has stored, which nobody else sees",
+    needs: 'transaction',
+    async run(site) {
+      const scenario = new Scenario(site);
+      const { tenant } = scenario;
+      const [issue, batch] = [newIssue(), newBatch(await site.reader.now(), { count: 1 })];
+      const cardId = issue.id;
+      const recipient = { cardId, email: 'friend@example.com', message: null };
+      const delivery = {
+        id: randomUUID(),
+        cardId,
+        sealedCode: 'sealed',
+        status: 'pending',
+        deliveredAt: null,
+      } as const;
+      const found = (reader: CommandReader) =>
+        Promise.all([
+          reader.find(tenant, { cardId }).then((card) => card?.id),
+          reader.find(tenant, { code: [issue.codeIndex] }).then((card) => card?.id),
+          reader.recipient(tenant, cardId).then((person) => person?.email),
+          reader.deliveryOfCard(tenant, cardId).then((newest) => newest?.cardId),
+          reader.batch(tenant, batch.id).then((stored) => stored?.id),
+          reader.list(tenant, {}, { limit: 10 }).then(({ items }) => items.length),
+        ]);
+      await site.transaction?.(async (unit) => {
+        const store = (book: GiftCardBook) => {
+          const cards = [GiftCard.issue(issue, momentOf(book))];
+          const deliveries = [{ ...delivery, createdAt: book.now }];
+          return accept(null, { cards, recipients: [recipient], deliveries, batches: [batch] });
+        };
+        await scenario.update({}, store, { unit });
+        const all = [cardId, cardId, recipient.email, cardId, batch.id, 1];
+        assert.deepEqual(await found(site.reader.within(unit)), all);
+        assert.deepEqual(await found(site.reader), [...Array(5).fill(undefined), 0]);
+      });
     },
   },
 ];

@@ -167,6 +167,20 @@ export const enqueueCases: readonly JobQueueCase[] = [
       }),
   },
   {
+    title: "tells the same in a transaction of the caller's, which survives it",
+    needs: 'transaction',
+    run: (site) =>
+      withQueues([site.open({ maxDepth: 1 })], async (queue) => {
+        const type = uniqueType('joined');
+        await site.transaction?.((unit) => queue.requireRoom(type, unit));
+        await queue.enqueue(jobOf(type, { delayMs: 60_000 }));
+        await site.transaction?.(async (unit) => {
+          await assert.rejects(queue.requireRoom(type, unit), JobQueueFull);
+          await queue.requireRoom(uniqueType('another'), unit);
+        });
+      }),
+  },
+  {
     title: 'runs a delayed job not before its time, and then soon',
     run: (site) =>
       withQueues([site.open()], async (queue) => {

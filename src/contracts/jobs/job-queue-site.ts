@@ -20,12 +20,14 @@ export interface JobQueueSite {
    * leaves it out lacks `takeover`: whether it takes over a crashed worker's jobs is not tested.
    */
   openSilent?(): Promise<JobQueue>;
+  /** Runs `work` with a transaction of the caller's as `unit`: commits when it resolves, else rolls back and throws. */
+  transaction?(work: (unit: unknown) => Promise<void>): Promise<void>;
   /** Called after all queues have been closed. Harmless when called again. */
   close(): Promise<void>;
 }
 
-/** `takeover`: there is an `openSilent`. */
-export type JobQueueCapability = 'takeover';
+/** `takeover`: there is an `openSilent`. `transaction`: it can be asked in a transaction of the caller's. */
+export type JobQueueCapability = 'takeover' | 'transaction';
 
 export type JobQueueCase = ContractCase<JobQueueSite, JobQueueCapability>;
 

@@ -70,8 +70,8 @@ export interface JobNews {
 export interface JobStore {
   /** Answers with the ids that were not there before; throws `JobQueueFull` and stores nothing. */
   insert(jobs: readonly PreparedJob[]): Promise<ReadonlySet<string>>;
-  /** Throws `JobQueueFull` unless a further job of this type may wait. */
-  requireRoom(type: string): Promise<void>;
+  /** Throws `JobQueueFull` unless a further job of this type may wait; asked in the transaction `unit`, if there is one. */
+  requireRoom(type: string, unit?: unknown): Promise<void>;
   find(id: string): Promise<Job | undefined>;
   list(filter: JobFilter, limit: number): Promise<{ jobs: readonly Job[]; nextCursor: string | undefined }>;
   /** The state that the job is in afterwards, and whether this call changed it; undefined for an unknown id. */

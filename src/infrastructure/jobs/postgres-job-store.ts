@@ -11,6 +11,7 @@ import type { JobRow } from './postgres-job-row.ts';
 import { jobStatistics } from './postgres-job-statistics.ts';
 import { PostgresJobSignals } from './postgres-job-signals.ts';
 import { checkOut } from '../postgres/pools.ts';
+import { inTurn } from '../postgres/statement.ts';
 import * as sql from './postgres-job-sql.ts';
 
 /** Rows that one statement of the housekeeping changes. */
@@ -44,8 +45,10 @@ export class PostgresJobStore implements JobStore {
     return this.#insert(client, jobs, undefined);
   }
 
-  requireRoom(type: string): Promise<void> {
-    return this.#depths.requireRoomForOne(this.#pool, type);
+  requireRoom(type: string, unit?: unknown): Promise<void> {
+    if (unit === undefined) return this.#depths.requireRoomForOne(this.#pool, type);
+    const client = unit as ClientBase;
+    return inTurn(client, () => this.#depths.requireRoomForOne(client, type));
   }
 
   async find(id: string): Promise<Job | undefined> {

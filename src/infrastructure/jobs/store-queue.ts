@@ -52,10 +52,10 @@ export class StoreQueue implements JobQueue {
     return outcomes(prepared, fresh);
   }
 
-  async requireRoom(type: string): Promise<void> {
+  async requireRoom(type: string, unit?: unknown): Promise<void> {
     this.#requireOpen();
     requireType(type);
-    await this.#store.requireRoom(type);
+    await this.#store.requireRoom(type, unit);
   }
 
   async get(id: string): Promise<Job | undefined> {

@@ -25,6 +25,11 @@ export class MemoryGiftCardReader implements GiftCardReader {
     this.#store = store;
   }
 
+  /** Memory knows no transactions. */
+  within(): GiftCardReader {
+    return this;
+  }
+
   async now(): Promise<Date> {
     return this.#store.now();
   }

@@ -1,7 +1,8 @@
-import type { Pool } from 'pg';
+import type { ClientBase, Pool, QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import type {
   BatchCard,
   CardFilter,
+  CommandReader,
   GiftCardReader,
   Liability,
   Page,
@@ -33,7 +34,7 @@ import {
   type LegRow,
 } from './gift-card-rows.ts';
 import { fromCursor, paged } from './paging.ts';
-import { queryOf } from './statement.ts';
+import { inTurn, queryOf } from './statement.ts';
 
 /** The status that a card has now, whatever it was at its last change. */
 const STATUS_NOW = `CASE WHEN c.status IN ('voided', 'expired') THEN c.status
@@ -42,9 +43,17 @@ const STATUS_NOW = `CASE WHEN c.status IN ('voided', 'expired') THEN c.status
 /** Reads gift cards from PostgreSQL. */
 export class PostgresGiftCardReader implements GiftCardReader {
   readonly #pool: Pool;
+  /** The connection of the transaction that is read in. */
+  readonly #client: ClientBase | undefined;
 
-  constructor(pool: Pool) {
+  /** With `client` everything but the reports is read there. */
+  constructor(pool: Pool, client?: ClientBase) {
     this.#pool = pool;
+    this.#client = client;
+  }
+
+  within(unit: unknown): CommandReader {
+    return new PostgresGiftCardReader(this.#pool, unit as ClientBase);
   }
 
   async now(): Promise<Date> {
@@ -209,7 +218,7 @@ export class PostgresGiftCardReader implements GiftCardReader {
       values,
       raw: true,
     });
-    const { rows } = (await this.#pool.query(query)) as unknown as { rows: CardCells[] };
+    const { rows } = (await this.#query(query)) as unknown as { rows: CardCells[] };
     const holds = await this.#rows<{ hold: HoldRow }>(
       `SELECT ${HOLD_JSON} AS hold FROM gift_cards.holds WHERE card_id = ANY($1::uuid[]) AND status = 'open'
        ORDER BY created_at, id`,
@@ -231,7 +240,13 @@ export class PostgresGiftCardReader implements GiftCardReader {
     return row === undefined ? undefined : deliveryOf(row.delivery);
   }
 
-  async #rows<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]> {
-    return (await this.#pool.query<Row>(sql, [...values])).rows;
+  async #rows<Row extends QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    return (await this.#query<Row>({ text, values: [...values] })).rows;
+  }
+
+  /** A connection of the caller's may be busy with a command of his. */
+  #query<Row extends QueryResultRow>(query: QueryConfig): Promise<QueryResult<Row>> {
+    const client = this.#client;
+    return client === undefined ? this.#pool.query<Row>(query) : inTurn(client, () => client.query<Row>(query));
   }
 }

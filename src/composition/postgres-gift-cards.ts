@@ -36,9 +36,10 @@ import { Resources } from './resources.ts';
 
 export interface PostgresGiftCardsOptions extends GiftCardServiceOptions {
   /**
-   * The caller's own pool, at least five connections, on a database that `migrate` has prepared. The caller listens for
-   * its `error` events, `pool.on('error', …)`: without a listener Node ends the process when the database restarts and an
-   * idle connection is lost. The caller ends it, after `close`.
+   * The caller's own pool, at least five connections, on a database that `migrate` has prepared. Commands take half of
+   * them at most; queries, and what `work` starts, take what they find, and `work` keeps one to listen. The caller
+   * listens for its `error` events, `pool.on('error', …)`: without a listener Node ends the process when the database
+   * restarts and an idle connection is lost. The caller ends it, after `close`.
    */
   readonly pool: Pool;
   /**
@@ -70,8 +71,12 @@ export interface PostgresGiftCardService extends GiftCardService {
 }
 
 const STOP_MS = 10_000;
+const FEWEST_CONNECTIONS = 5;
 
-/** Gift cards on a pool of the caller's. A call with `{ unit: client }` joins the transaction open on that client. */
+/**
+ * Gift cards on a pool of the caller's. A call with `{ unit: client }` joins the transaction open on that client. Throws
+ * `RangeError` for a pool of fewer than five connections.
+ */
 export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGiftCardService {
   const { pool, onFault, receiptRetentionHours = 24 } = options;
   const resources = new Resources();
@@ -80,9 +85,8 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   const log = new PostgresEventLog({ pool, wakeup, onError: onFault });
   resources.own('event log', log, () => log.close());
   const committed = (): void => wakeup.committed();
-  // Commands take half of the caller's connections at most: two batches, and lanes for what is held by others.
-  const maxLanes = Math.max(1, Math.min(8, Math.floor((pool.options.max ?? 10) / 2) - 2));
-  const repository = new PostgresGiftCards(GIFT_CARD_ERRORS, { pool, newId: uuidv7, committed, maxLanes });
+  const shares = sharesOf(pool);
+  const repository = new PostgresGiftCards(GIFT_CARD_ERRORS, { pool, newId: uuidv7, committed, ...shares });
   resources.own('commands', repository, () => repository.close());
   const adapters = {
     repository,
@@ -121,6 +125,16 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
       for (const { error } of await resources.close()) onFault(error);
     },
   };
+}
+
+/** Commands take half of the caller's connections at most: batches, and lanes for what is held by others. */
+function sharesOf({ options: { max = 10 } }: Pool): { readonly maxBatches: number; readonly maxLanes: number } {
+  if (max < FEWEST_CONNECTIONS) {
+    throw new RangeError(`Gift cards need a pool of ${FEWEST_CONNECTIONS} connections or more; this one has ${max}.`);
+  }
+  const half = Math.floor(max / 2);
+  const maxBatches = half > 2 ? 2 : 1;
+  return { maxBatches, maxLanes: Math.min(8, half - maxBatches) };
 }
 
 const reportDead =

@@ -430,6 +430,41 @@ describe('group commit on PostgreSQL', function () {
       expect([await cardCount(one), await cardCount(other)]).to.deep.equal([25, 5]);
     });
 
+    it('gives commands up while their batch waits for a connection, carries out the others, and gives it back', async () => {
+      const pool = new pg.Pool({ connectionString: site.applicationUrl, max: 2 });
+      const deadlineMs = 2_000;
+      const repository = new PostgresGiftCards(GIFT_CARD_ERRORS, { pool, newId: uuidv7, deadlineMs, maxBatches: 1 });
+      const scenario = new Scenario({ ...site, repository });
+      const issue = (signal?: AbortSignal) =>
+        scenario.update({}, (book) => accept(null, { cards: [GiftCard.issue(newIssue(), momentOf(book))] }), {
+          signal,
+        });
+      try {
+        const taken = await Promise.all([pool.connect(), pool.connect()]);
+        const startedAt = performance.now();
+        const early = times(3, () => refusalOf(issue(), 'request.deadline_exceeded'));
+        await refusalOf(issue(AbortSignal.timeout(100)), 'request.deadline_exceeded');
+        expect(performance.now() - startedAt).to.be.lessThan(deadlineMs);
+        await delay(1_000);
+        const behind = issue();
+        await Promise.all(early);
+        expect(performance.now() - startedAt).to.be.within(deadlineMs, deadlineMs + 1_000);
+        for (const client of taken) client.release();
+        await behind;
+        expect([pool.idleCount, pool.waitingCount], 'connections given back').to.deep.equal([2, 0]);
+        const again = await Promise.all([pool.connect(), pool.connect()]);
+        const abandoned = refusalOf(issue(AbortSignal.timeout(100)), 'request.deadline_exceeded');
+        const kept = issue();
+        await abandoned;
+        for (const client of again) client.release();
+        await kept;
+        expect(await cardCount(scenario)).to.equal(2);
+      } finally {
+        await repository.close();
+        await pool.end();
+      }
+    });
+
     it("does not forget a tenant whose commands stand behind another's that was given up", async () => {
       const instance = site.open();
       const [one, other] = [scenarioOf(site, instance), scenarioOf(site, instance)];

@@ -1,5 +1,9 @@
 import type { Queued } from './batch-queue.ts';
 import type { Held } from './batch-store.ts';
+import type { Statement } from './statement.ts';
+
+/** How long to wait for a lock, in milliseconds: for a row while other lanes wait or don't, and for anything else. */
+const PATIENCE_MS = { lane: 250, busyLane: 25, other: 1_000 } as const;
 
 /** The commands that wait for one row. */
 export interface Lane<Command> {
@@ -79,4 +83,14 @@ export function takeFrom<Command extends Queued>({ commands }: Lane<Command>, ma
   const tenant = commands[0]?.context.tenant;
   const other = commands.findIndex(({ context }) => context.tenant !== tenant);
   return commands.splice(0, Math.min(other < 0 ? commands.length : other, max));
+}
+
+/**
+ * How the transaction of a batch begins while so many lanes wait for their turn. A lane waits for its row before it
+ * holds anything else; all other rows are taken without waiting.
+ */
+export function beginning(lane: Held | undefined, waiting: number): readonly Statement[] {
+  const patienceMs = lane === undefined ? PATIENCE_MS.other : waiting > 0 ? PATIENCE_MS.busyLane : PATIENCE_MS.lane;
+  const begin = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${patienceMs}`;
+  return [{ text: begin, values: [] }, ...(lane === undefined ? [] : [lane.wait])];
 }

@@ -19,6 +19,6 @@ export interface GroupCommitOptions {
   readonly maxLanes?: number;
   /** Commands that may be under way or wait at a time; more are turned away at once. Default 10,000. */
   readonly maxQueued?: number;
-  /** How long a command may take altogether, waiting and retries included. Default 10 s. */
+  /** How long a command may take altogether, waiting (for a connection too) and retries included. Default 10 s. */
   readonly deadlineMs?: number;
 }

@@ -1,23 +1,22 @@
-import type { ClientBase } from 'pg';
+import type { ClientBase, PoolClient } from 'pg';
 import { CommandInProgress, ResourceBusy, ServiceUnavailable } from '../../application/shared/errors.ts';
 import type { CommandContext, Committed, Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
 import { runBatch, type BatchResult } from './batch-run.ts';
 import { pause } from '../system/pause.ts';
 import { abandon, isLockTimeout, isOutage, isPassing, OutcomeUnknown, overdue, unavailable } from './batch-failure.ts';
-import { BatchLanes, takeFrom } from './batch-lanes.ts';
+import { BatchConnections } from './batch-connections.ts';
+import { BatchLanes, beginning, takeFrom } from './batch-lanes.ts';
 import { tellInTurns, type Pending, type Tell } from './batch-pending.ts';
 import { BatchQueue } from './batch-queue.ts';
 import type { BatchStore, Held } from './batch-store.ts';
 import type { GroupCommitOptions } from './group-commit-options.ts';
-import { checkOut, UNANSWERED_MS } from './pools.ts';
+import { UNANSWERED_MS } from './pools.ts';
 import { inTurn, sendOn, sequential, type Statement } from './statement.ts';
 
 const COMMIT: Statement = { text: 'COMMIT', values: [] };
 const NO_WAIT: Statement = { text: 'SELECT 1', values: [] };
 
-/** How long to wait for a lock, in milliseconds: for a row while other lanes wait or don't, and for anything else. */
-const PATIENCE_MS = { lane: 250, busyLane: 25, other: 1_000 } as const;
 const OUTAGE_PAUSE_MS = 50;
 const DEADLINES_EVERY_MS = 250;
 /** Fewer commands than this are not shared out among batches. */
@@ -35,6 +34,7 @@ export class GroupCommit<Keys, Book, Changes> {
   readonly #options: Required<Omit<GroupCommitOptions, 'committed' | 'observe' | 'watch'>> & GroupCommitOptions;
   readonly #queue = new BatchQueue<Pending<Keys, Book, Changes>>();
   readonly #lanes = new BatchLanes<Pending<Keys, Book, Changes>>();
+  readonly #connections: BatchConnections<Pending<Keys, Book, Changes>>;
   /** Receipts of the commands that are under way. */
   readonly #running = new Set<string>();
   #pending = 0;
@@ -55,6 +55,7 @@ export class GroupCommit<Keys, Book, Changes> {
       deadlineMs: 10_000,
       ...options,
     };
+    this.#connections = new BatchConnections(options.pool);
     options.watch?.(() => this.#pending);
   }
 
@@ -155,6 +156,7 @@ export class GroupCommit<Keys, Book, Changes> {
     setTimeout(() => {
       this.#watching = false;
       this.#queue.expire((command) => this.#expire(command));
+      this.#connections.expire((command) => this.#expire(command));
       this.#pump();
     }, DEADLINES_EVERY_MS).unref();
   }
@@ -193,10 +195,20 @@ export class GroupCommit<Keys, Book, Changes> {
 
   /** Runs a batch until each of its commands waits in a lane, has been put back, or only needs to be told its end. */
   async #run(batch: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined): Promise<readonly Tell[]> {
-    const live = batch.filter((command) => !this.#expire(command));
-    if (live.length === 0) return [];
+    const waiting = batch.filter((command) => !this.#expire(command));
+    if (waiting.length === 0) return [];
     const startedAt = performance.now();
-    const outcome = await this.#attempt(live, lane).catch((error: unknown) => ({ error }));
+    const got = await this.#connections.checkOut(waiting).then(
+      (client) => ({ client }),
+      (error: unknown) => ({ error }),
+    );
+    if ('error' in got) return this.#recover(waiting, lane, got.error);
+    const live = waiting.filter((command) => !this.#expire(command));
+    if (live.length === 0) {
+      got.client.release();
+      return [];
+    }
+    const outcome = await this.#attempt(got.client, live, lane).catch((error: unknown) => ({ error }));
     this.#options.observe?.({ size: live.length, durationMs: performance.now() - startedAt });
     if ('error' in outcome) return this.#recover(live, lane, outcome.error);
     // The lane's row is free: who came after these goes the common way again.
@@ -207,33 +219,20 @@ export class GroupCommit<Keys, Book, Changes> {
     );
   }
 
-  async #attempt(live: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined) {
-    const { pool } = this.#options;
-    const client = await checkOut(pool);
+  async #attempt(client: PoolClient, live: readonly Pending<Keys, Book, Changes>[], lane: Held | undefined) {
+    const { pool, newId } = this.#options;
     let ending = false;
     try {
-      const frame = { begin: this.#beginning(lane), commit: [COMMIT], wait: false, ending: () => (ending = true) };
-      const outcome = await runBatch(
-        sendOn(client, pool.options.query_timeout ?? UNANSWERED_MS),
-        this.#store,
-        live,
-        this.#options.newId,
-        frame,
-      );
+      const begin = beginning(lane, this.#lanes.waiting);
+      const frame = { begin, commit: [COMMIT], wait: false, ending: () => (ending = true) };
+      const send = sendOn(client, pool.options.query_timeout ?? UNANSWERED_MS);
+      const outcome = await runBatch(send, this.#store, live, newId, frame);
       client.release();
       return outcome;
     } catch (error) {
       await abandon(client, error);
       throw ending && isOutage(error) ? new OutcomeUnknown(error) : error;
     }
-  }
-
-  /** A lane waits for its row before it holds anything else; all other rows are taken without waiting. */
-  #beginning(lane: Held | undefined): readonly Statement[] {
-    const { waiting } = this.#lanes;
-    const patienceMs = lane === undefined ? PATIENCE_MS.other : waiting > 0 ? PATIENCE_MS.busyLane : PATIENCE_MS.lane;
-    const begin = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${patienceMs}`;
-    return [{ text: begin, values: [] }, ...(lane === undefined ? [] : [lane.wait])];
   }
 
   /** What the command is to be told, unless it has to try again. */

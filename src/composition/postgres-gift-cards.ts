@@ -10,6 +10,7 @@ import {
 } from '../application/gift-cards/index.ts';
 import type { Principal } from '../application/shared/call.ts';
 import { inProcessClient, type InProcessClient } from '../application/shared/client.ts';
+import type { EventLog } from '../application/shared/event-log.ts';
 import type { JobWorkerEvent } from '../application/shared/job-queue.ts';
 import { compile } from '../application/shared/pipeline.ts';
 import { postgresJobQueue } from '../infrastructure/jobs/postgres-job-queue.ts';
@@ -62,6 +63,13 @@ export interface PostgresGiftCardService extends GiftCardService {
    */
   client(principal?: Principal): InProcessClient<typeof CONTRACTS>;
   /**
+   * The log of all that happens, to subscribe to. `live` readers hear of each event in each process, from now on.
+   * `exclusive` consumers act once in the whole cluster, from the log's beginning: their `unit` is a client of `pg` in the
+   * transaction that also stores how far they have come, so that what they write on it, or do by commands with
+   * `{ unit }`, counts exactly once. They need no `work`; `close` ends them all.
+   */
+  readonly log: EventLog;
+  /**
    * Starts what runs by itself: mails with codes, large batches, expiries, events of orders, seals, purging. To be
    * called once, in one process at least; of several, each does a part.
    */
@@ -83,7 +91,6 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   const wakeup = new LogWakeup({ onError: onFault });
   resources.own('log wake-up', wakeup, () => wakeup.close());
   const log = new PostgresEventLog({ pool, wakeup, onError: onFault });
-  resources.own('event log', log, () => log.close());
   const committed = (): void => wakeup.committed();
   const shares = sharesOf(pool);
   const repository = new PostgresGiftCards(GIFT_CARD_ERRORS, { pool, newId: uuidv7, committed, ...shares });
@@ -97,6 +104,8 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   };
   const queue = postgresJobQueue({ pool, onFault });
   resources.own('jobs', queue, () => queue.close({ deadlineMs: STOP_MS }));
+  // Closed before these: the caller's consumers may call commands.
+  resources.own('event log', log, () => log.close());
   const hooks = { reached: log.reached.bind(log), ...options.hooks };
   const service = giftCardService(adapters, { jobs: queue, ...options, hooks });
   const { positions } = service;
@@ -109,6 +118,7 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   return {
     ...service,
     operations,
+    log,
     client: (principal = PROGRAM) => inProcessClient(CONTRACTS, operations, { principal, newId: uuidv7, positions }),
     async work() {
       const jobs = [...giftCardJobs(service.ports), purgeJob(pool, queue, receiptRetentionHours)];

@@ -223,6 +223,44 @@ describe("gift cards on a caller's own pool", () => {
     }
   });
 
+  it("tells the caller of events, live and once with effects in the caller's own tables", async () => {
+    const { pool, giftCards, faults, close } = await embedder();
+    try {
+      const { GiftCard } = giftCards.client();
+      const { log } = giftCards;
+      const filter = { types: ['gift_card.redeemed'] };
+      await pool.query('CREATE TABLE loyalty (card_id text, order_id text)');
+      const { id, code = '' } = await GiftCard.create({ amount: usd('50.00'), purchaserId: 'anna' });
+      const seen: unknown[] = [];
+      log.live((events) => seen.push(...events.map(({ payload }) => payload['orderId'])), {
+        after: await log.head(),
+        filter,
+      });
+      let tries = 0;
+      log.exclusive({
+        ...{ name: 'shop.loyalty', filter },
+        async handle({ payload }, { unit }) {
+          const values = [payload['cardId'], payload['orderId']];
+          await (unit as pg.PoolClient).query('INSERT INTO loyalty VALUES ($1, $2)', values);
+          await GiftCard.reload({ cardId: id, amount: { amount: '0.50' } }, { unit });
+          tries += 1;
+          if (tries === 1) throw new Error('the first try');
+        },
+      });
+      for (const orderId of ['1', '2']) await GiftCard.redeem({ code, orderId, amount: usd('10.00') });
+      const rows = async () => (await pool.query('SELECT * FROM loyalty ORDER BY order_id')).rows as unknown[];
+      while (seen.length < 2 || (await rows()).length < 2) await delay(20);
+      expect(seen).to.deep.equal(['1', '2']);
+      expect(await rows()).to.deep.equal(['1', '2'].map((order) => ({ card_id: id, order_id: order })));
+      expect((await GiftCard.getCard({ cardId: id })).currentBalance).to.deep.equal(usd('31.00'));
+      expect(faults.map(String)).to.deep.equal(['Error: the first try']);
+      await giftCards.close();
+      expect(await log.head().catch(String)).to.equal('Error: The event log is closed.');
+    } finally {
+      await close();
+    }
+  });
+
   it('takes in no event that gift cards publish themselves, and none from who may not bring any', async () => {
     const codeOf = (work: Promise<unknown>) =>
       work.then(

@@ -14,16 +14,22 @@ import type { createMemoryApiTokens, createMemoryRateCounters } from '../../src/
 import type { createMemoryLockService } from '../../src/composition/entry-memory.ts';
 import type {
   ApiTokenRepository,
+  ConsumerEffect,
+  EventLog,
   EventSeals,
+  ExclusiveConsumer,
   JobDefinition,
   JobQueue,
   JobRetryPolicy,
   JobSchedule,
   LockService,
+  LoggedEvent,
   PositionTokens,
   RateCounters,
+  Running,
   Sealer,
 } from '../../src/composition/entry-portolan.ts';
+import type { PostgresGiftCardService } from '../../src/composition/entry-postgres.ts';
 import type { GiftCardAdapters, GiftCardService } from '../../src/composition/entry-gift-cards.ts';
 
 /** Compiles only where `Given` does for `Wanted`. */
@@ -55,4 +61,9 @@ export type Uses = [
   Fits<JobRetryPolicy, NonNullable<JobDefinition['retries']>>,
   Fits<JobSchedule, Parameters<JobQueue['schedule']>[0]>,
   Fits<{ run(): unknown }, EventSeals>,
+  Fits<EventLog, PostgresGiftCardService['log']>,
+  Fits<Running, ReturnType<EventLog['live']>>,
+  Fits<[readonly LoggedEvent[]], Parameters<Parameters<EventLog['live']>[0]>>,
+  Fits<[ExclusiveConsumer], Parameters<EventLog['exclusive']>>,
+  Fits<[LoggedEvent, ConsumerEffect], Parameters<ExclusiveConsumer['handle']>>,
 ];

@@ -11,6 +11,7 @@ import type { GiftCardSite } from '../../src/contracts/gift-cards/gift-card-site
 import { InsufficientBalance } from '../../src/domain/gift-cards/errors.ts';
 import { PostgresEventLog } from '../../src/infrastructure/postgres/event-log.ts';
 import { migrate } from '../../src/infrastructure/postgres/migrate.ts';
+import { named } from '../../src/infrastructure/postgres/statement.ts';
 import { testDatabase } from '../support/postgres.ts';
 import { transactionOn } from '../support/transaction.ts';
 
@@ -221,6 +222,19 @@ describe("gift cards on a caller's own pool", () => {
     } finally {
       await close();
     }
+  });
+
+  it("names each statement that a connection keeps by its text, so that another version's is another", async () => {
+    const clients: pg.PoolClient[] = [];
+    // One is kept to listen.
+    while (clients.length < 9) clients.push(await own.pool.connect());
+    const read = 'SELECT name, statement FROM pg_prepared_statements';
+    const kept: { name: string; statement: string }[] = [];
+    for (const client of clients) kept.push(...(await client.query<(typeof kept)[number]>(read)).rows);
+    for (const client of clients) client.release();
+    const texts = new Map(kept.map(({ name, statement }) => [name, statement]));
+    expect(texts.size).to.be.greaterThan(8);
+    for (const [name, text] of texts) expect(named(text).name, text).to.equal(name);
   });
 
   it("tells the caller of events, live and once with effects in the caller's own tables", async () => {

@@ -2,6 +2,7 @@ import type { ClientBase, Notification, Pool } from 'pg';
 import { randomUUID } from 'node:crypto';
 import type { JobNews } from './job-store.ts';
 import { Loop } from './loop.ts';
+import { named } from '../postgres/statement.ts';
 
 const channel = 'portolan_jobs';
 /** At least this long between two notifications of one process: each is a commit that locks out other notifying ones. */
@@ -64,9 +65,7 @@ export class PostgresJobSignals implements JobNews {
     while (this.#outgoing.size > 0) {
       const messages = [...this.#outgoing];
       this.#outgoing.clear();
-      await this.#pool
-        .query({ name: 'jobs-notify', text: notifySql, values: [channel, messages] })
-        .catch(this.#onFault);
+      await this.#pool.query({ ...named(notifySql), values: [channel, messages] }).catch(this.#onFault);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
     this.#sending = undefined;

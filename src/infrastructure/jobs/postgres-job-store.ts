@@ -11,7 +11,7 @@ import type { JobRow } from './postgres-job-row.ts';
 import { jobStatistics } from './postgres-job-statistics.ts';
 import { PostgresJobSignals } from './postgres-job-signals.ts';
 import { checkOut } from '../postgres/pools.ts';
-import { inTurn } from '../postgres/statement.ts';
+import { inTurn, named } from '../postgres/statement.ts';
 import * as sql from './postgres-job-sql.ts';
 
 /** Rows that one statement of the housekeeping changes. */
@@ -36,13 +36,13 @@ export class PostgresJobStore implements JobStore {
   insert(jobs: readonly PreparedJob[]): Promise<ReadonlySet<string>> {
     return again(deadlockDetected, async () => {
       await this.#depths.requireRoom(this.#pool, jobs);
-      return this.#insert(this.#pool, jobs, 'jobs-insert');
+      return this.#fresh(jobs, await this.#hot<{ id: string }>(sql.insertSql, [...columnsOf(jobs), undefined]));
     });
   }
 
   /** The same on the caller's connection, and so in the caller's transaction, whether there is room or not. */
   insertWithin(client: ClientBase, jobs: readonly PreparedJob[]): Promise<ReadonlySet<string>> {
-    return this.#insert(client, jobs, undefined);
+    return this.#insertOn(client, jobs);
   }
 
   requireRoom(type: string, unit?: unknown): Promise<void> {
@@ -91,13 +91,13 @@ export class PostgresJobStore implements JobStore {
       limit,
       worker,
     ];
-    const { rows } = await again(uniqueViolation, () => this.#hot<JobRow>('claim', sql.claimSql, values));
+    const { rows } = await again(uniqueViolation, () => this.#hot<JobRow>(sql.claimSql, values));
     return rows.map((row) => ({ id: row.id, claim: row.claim, job: jobOfRow(row) }));
   }
 
   async extendLeases(leases: readonly (Claim & { leaseMs: number })[]): Promise<ReadonlyMap<string, boolean>> {
     const ordered = leases.toSorted(byId);
-    const { rows } = await this.#hot<Claim & { cancel_requested: boolean }>('heartbeat', sql.extendLeasesSql, [
+    const { rows } = await this.#hot<Claim & { cancel_requested: boolean }>(sql.extendLeasesSql, [
       ordered.map(({ id }) => id),
       ordered.map(({ claim }) => claim),
       ordered.map(({ leaseMs }) => leaseMs),
@@ -107,7 +107,7 @@ export class PostgresJobStore implements JobStore {
 
   async settle(settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
     const ordered = settlements.toSorted(byId);
-    const { rows } = await this.#hot<Claim>('settle', sql.settleSql, [
+    const { rows } = await this.#hot<Claim>(sql.settleSql, [
       ordered.map(({ id }) => id),
       ordered.map(({ claim }) => claim),
       ordered.map(({ state }) => state),
@@ -120,12 +120,12 @@ export class PostgresJobStore implements JobStore {
   }
 
   async saveProgress({ id, claim }: Claim, done: number, total: number | undefined, note: string | undefined) {
-    const { rowCount } = await this.#hot('progress', sql.saveProgressSql, [id, claim, done, total, note]);
+    const { rowCount } = await this.#hot(sql.saveProgressSql, [id, claim, done, total, note]);
     return rowCount === 1;
   }
 
   async saveCheckpoint({ id, claim }: Claim, state: string): Promise<boolean> {
-    const { rowCount } = await this.#hot('checkpoint', sql.saveCheckpointSql, [id, claim, state]);
+    const { rowCount } = await this.#hot(sql.saveCheckpointSql, [id, claim, state]);
     return rowCount === 1;
   }
 
@@ -179,19 +179,19 @@ export class PostgresJobStore implements JobStore {
     const dead = rows.filter(({ state }) => state === 'dead').map(({ id }) => id);
     if (dead.length < rows.length) return false;
     await this.#depths.requireRoom(client, [job]);
-    await this.#insert(client, [job], undefined, schedule);
+    await this.#insertOn(client, [job], schedule);
     // The new one may die as well.
     const old = dead.slice(deadPerSchedule - 1);
     if (old.length > 0) await client.query(sql.forgetDeadSql, [old]);
     return true;
   }
 
-  async #insert(client: Pool | ClientBase, jobs: readonly PreparedJob[], name: string | undefined, schedule?: string) {
-    const { rows } = await client.query<{ id: string }>({
-      ...(name !== undefined && { name }),
-      text: sql.insertSql,
-      values: [...columnsOf(jobs), schedule],
-    });
+  async #insertOn(client: ClientBase, jobs: readonly PreparedJob[], schedule?: string): Promise<ReadonlySet<string>> {
+    return this.#fresh(jobs, await client.query<{ id: string }>(sql.insertSql, [...columnsOf(jobs), schedule]));
+  }
+
+  /** The ids of those that were not there before. */
+  #fresh(jobs: readonly PreparedJob[], { rows }: QueryResult<{ id: string }>): ReadonlySet<string> {
     const fresh = new Set(rows.map(({ id }) => id));
     this.#depths.added(jobs.filter(({ id }) => fresh.has(id)));
     return fresh;
@@ -203,8 +203,8 @@ export class PostgresJobStore implements JobStore {
   }
 
   /** Prepared once for each connection. */
-  #hot<Row extends QueryResultRow>(name: string, text: string, values: unknown[]): Promise<QueryResult<Row>> {
-    return this.#pool.query<Row>({ name: `jobs-${name}`, text, values });
+  #hot<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<Row>> {
+    return this.#pool.query<Row>({ ...named(text), values });
   }
 
   /** Repeats a bounded statement until it finds less than it may change; answers with the number of rows. */

@@ -49,4 +49,7 @@ export function writeEvents(events: readonly DecidedEvent[]): Write {
 }
 
 /** The same as a statement of its own; answers with a row for each event, whose `position` it has. */
-export const appendEvents = (events: readonly DecidedEvent[]): Statement => writeEvents(events);
+export function appendEvents(events: readonly DecidedEvent[]): Statement {
+  const { text, values } = writeEvents(events);
+  return { text, values };
+}

@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { LoggedEvent } from '../../application/shared/event-log.ts';
+import { named } from './statement.ts';
 
 /** Another instance has taken over the consumer: whatever is done for this lease must not be stored. */
 export class LeaseLost extends Error {}
@@ -53,14 +54,13 @@ export class ConsumerStore {
    */
   async renew(lease: Lease): Promise<string | undefined> {
     const { rows } = await this.#pool.query<{ redrive: string | null }>({
-      name: 'consumer-renew',
-      text: `UPDATE portolan.consumers
+      ...named(`UPDATE portolan.consumers
                 SET lease_until = clock_timestamp() + $3 * interval '1 millisecond', position = $4,
                     updated_at = clock_timestamp()
               WHERE name = $1 AND fence = $2 AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL
              RETURNING (SELECT event_id FROM portolan.dead_events
                          WHERE consumer = $1 AND redrive_requested_at IS NOT NULL AND redriven_at IS NULL
-                         ORDER BY redrive_requested_at LIMIT 1) AS redrive`,
+                         ORDER BY redrive_requested_at LIMIT 1) AS redrive`),
       values: [this.#name, lease.fence, this.#leaseMs, lease.position],
     });
     if (rows[0] === undefined) throw new LeaseLost(this.#name);
@@ -78,8 +78,7 @@ export class ConsumerStore {
   /** Locks the consumer's row to the end of the transaction: from here on nobody else acts as this consumer. */
   async lock(client: ClientBase, lease: Lease): Promise<void> {
     const { rowCount } = await client.query({
-      name: 'consumer-lock',
-      text: 'SELECT FROM portolan.consumers WHERE name = $1 AND fence = $2 FOR NO KEY UPDATE',
+      ...named('SELECT FROM portolan.consumers WHERE name = $1 AND fence = $2 FOR NO KEY UPDATE'),
       values: [this.#name, lease.fence],
     });
     if (rowCount !== 1) throw new LeaseLost(this.#name);
@@ -88,8 +87,7 @@ export class ConsumerStore {
   /** Which of these events were handled before. */
   async consumed(client: ClientBase, eventIds: readonly string[]): Promise<ReadonlySet<string>> {
     const { rows } = await client.query<{ event_id: string }>({
-      name: 'consumer-consumed',
-      text: 'SELECT event_id FROM portolan.consumed WHERE consumer = $1 AND event_id = ANY ($2::uuid[])',
+      ...named('SELECT event_id FROM portolan.consumed WHERE consumer = $1 AND event_id = ANY ($2::uuid[])'),
       values: [this.#name, eventIds],
     });
     return new Set(rows.map((row) => row.event_id));
@@ -98,13 +96,12 @@ export class ConsumerStore {
   /** Notes events as handled and moves the checkpoint, in the transaction that holds the lock. */
   async checkpoint(client: ClientBase, position: bigint, handled: readonly string[]): Promise<void> {
     await client.query({
-      name: 'consumer-checkpoint',
-      text: `WITH noted AS (
+      ...named(`WITH noted AS (
                INSERT INTO portolan.consumed (consumer, event_id) SELECT $1, unnest($4::uuid[]) ON CONFLICT DO NOTHING)
              UPDATE portolan.consumers
                 SET position = $2, attempts = 0, updated_at = clock_timestamp(),
                     lease_until = clock_timestamp() + $3 * interval '1 millisecond'
-              WHERE name = $1`,
+              WHERE name = $1`),
       values: [this.#name, position, this.#leaseMs, handled],
     });
   }

@@ -1,5 +1,6 @@
 import type { ClientBase, Pool, QueryArrayConfig } from 'pg';
 import type { EventFilter, LoggedEvent } from '../../application/shared/event-log.ts';
+import { named } from './statement.ts';
 
 /** One event as the database sends it: every column as text, the time in microseconds since 1970. */
 export type EventCells = [
@@ -54,9 +55,8 @@ export async function readCells(db: ClientBase | Pool, range: Range, filter: Eve
   if (filter.tenant !== undefined) condition += ` AND tenant = $${values.push(filter.tenant)}`;
   if (filter.types !== undefined) condition += ` AND type = ANY ($${values.push(filter.types)}::text[])`;
   const rows = await queryCells(db, {
-    name: `read_events${filter.tenant === undefined ? '' : '_tenant'}${filter.types === undefined ? '' : '_types'}`,
-    text: `SELECT ${COLUMNS} FROM portolan.events
-            WHERE position > $1 AND position <= $2${condition} ORDER BY position LIMIT $3`,
+    ...named(`SELECT ${COLUMNS} FROM portolan.events
+            WHERE position > $1 AND position <= $2${condition} ORDER BY position LIMIT $3`),
     values,
   });
   const last = rows.length < limit ? undefined : rows.at(-1);
@@ -69,9 +69,8 @@ export async function readStreamCells(
   stream: { readonly tenant: string; readonly stream: string; readonly fromVersion: number; readonly limit: number },
 ): Promise<readonly EventCells[]> {
   return queryCells(db, {
-    name: 'read_stream',
-    text: `SELECT ${COLUMNS} FROM portolan.events
-            WHERE tenant = $1 AND stream = $2 AND stream_version >= $3 ORDER BY stream_version LIMIT $4`,
+    ...named(`SELECT ${COLUMNS} FROM portolan.events
+            WHERE tenant = $1 AND stream = $2 AND stream_version >= $3 ORDER BY stream_version LIMIT $4`),
     values: [stream.tenant, stream.stream, stream.fromVersion, stream.limit],
   });
 }

@@ -3,6 +3,7 @@ import { LOG_APPEND_LOCK } from './append-events.ts';
 import { decodeEvent, readCells } from './event-rows.ts';
 import type { EventCells } from './event-rows.ts';
 import { EventWindow } from './event-window.ts';
+import { named } from './statement.ts';
 
 /** Events fetched at once. */
 const PAGE = 500;
@@ -80,9 +81,8 @@ export class LogFrontier {
   /** Begins at the furthest checkpoint: no consumer ever passed a position that was not settled. */
   async #orient(): Promise<void> {
     const { rows } = await this.#pool.query<{ epoch: string; checkpoint: string }>({
-      name: 'log-orient',
-      text: `SELECT epoch, (SELECT coalesce(max(position), 0) FROM portolan.consumers) AS checkpoint
-               FROM portolan.log_epoch`,
+      ...named(`SELECT epoch, (SELECT coalesce(max(position), 0) FROM portolan.consumers) AS checkpoint
+               FROM portolan.log_epoch`),
     });
     const [found] = rows;
     if (found === undefined) throw new Error('The log has no epoch.');
@@ -131,14 +131,13 @@ export class LogFrontier {
    */
   async #observe(): Promise<{ head: bigint; filled: boolean; holders: readonly string[] }> {
     const { rows } = await this.#pool.query<{ head: string; filled: boolean; holders: string[] }>({
-      name: 'log-observe',
-      text: `SELECT (SELECT coalesce(max(position), 0) FROM portolan.events) AS head,
+      ...named(`SELECT (SELECT coalesce(max(position), 0) FROM portolan.events) AS head,
                     EXISTS (SELECT FROM portolan.events WHERE position = $1) AS filled,
                     ARRAY(SELECT virtualtransaction FROM pg_locks
                            WHERE locktype = 'advisory' AND granted AND objsubid = 1
                              AND classid = ${LOG_APPEND_LOCK >> 32n} AND objid = ${LOG_APPEND_LOCK & 0xffffffffn}
                              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                    ) AS holders`,
+                    ) AS holders`),
       values: [this.#position + 1n],
     });
     const [seen] = rows;

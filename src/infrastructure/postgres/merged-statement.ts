@@ -1,5 +1,4 @@
-import { hash } from 'node:crypto';
-import type { Statement } from './statement.ts';
+import { named, type Statement } from './statement.ts';
 
 /** A piece of a bigger statement. Its parameters are numbered from $1, as if it stood alone; its name tells its text. */
 export interface Part {
@@ -32,10 +31,7 @@ export function writeAll(writes: readonly Write[], position: string): Statement 
 
 const known = new Map<string, { readonly name: string; readonly text: string }>();
 
-/**
- * The text is put together once for each sequence of names. The server's name for it follows from the text, so that no
- * two texts can meet under one name on a connection that several processes or copies of this module share.
- */
+/** The text is put together once for each sequence of names. */
 function merged(
   kind: string,
   parts: readonly Write[],
@@ -57,8 +53,7 @@ function merged(
       }
       before += values.length;
     }
-    const text = join(texts, guards);
-    known.set(names, (statement = { name: `portolan-${kind}-${hash('sha256', text).slice(0, 16)}`, text }));
+    known.set(names, (statement = named(join(texts, guards))));
   }
   return { ...statement, values: parts.flatMap(({ values }) => values) };
 }

@@ -1,12 +1,30 @@
+import { hash } from 'node:crypto';
 import type { ClientBase, QueryResult, QueryResultRow } from 'pg';
 
-/** One parameterised statement. A `name` lets the server keep its plan; only for connections of our own. */
+/**
+ * One parameterised statement. A `name` lets the server keep its plan: not in a transaction of a caller's, and only one
+ * made by `named`.
+ */
 export interface Statement {
   readonly name?: string;
   readonly text: string;
   readonly values: readonly unknown[];
   /** Rows as arrays of the text that came over the wire: half the cost of parsing wide rows by type. */
   readonly raw?: boolean;
+}
+
+const known = new Map<string, { readonly name: string; readonly text: string }>();
+
+/**
+ * A statement's text with a name for its plan, which follows from the text: no two texts can meet under one name on a
+ * connection that several versions or copies of this package share. For texts of which there are few: they are kept.
+ */
+export function named(text: string): { readonly name: string; readonly text: string } {
+  let statement = known.get(text);
+  if (statement === undefined) {
+    known.set(text, (statement = { name: `portolan-${hash('sha256', text).slice(0, 16)}`, text }));
+  }
+  return statement;
 }
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text };

@@ -5,7 +5,7 @@ import { accept, reply } from './answers.ts';
 import type { giftCards } from './contract.ts';
 import { requireCreated } from './download-batch.ts';
 import { requireBatch } from './get-batch.ts';
-import type { GiftCardPorts } from './ports.ts';
+import { readerFor, type GiftCardPorts } from './ports.ts';
 import { viewBatch } from './views.ts';
 
 type Ports = Pick<GiftCardPorts, 'cards' | 'reader'>;
@@ -17,7 +17,7 @@ export function acknowledgeBatch({
 }: Ports): Handler<(typeof giftCards)['operations']['acknowledgeBatch']> {
   return async ({ batchId }, call) => {
     // Before there is a receipt: that it isn't ready yet passes, and a repeat under the same key has to succeed then.
-    requireCreated(requireBatch(await reader.batch(call.principal.tenant, batchId)));
+    requireCreated(requireBatch(await readerFor({ reader }, call).batch(call.principal.tenant, batchId)));
     const committed = await cards.update(commandContext(call), { batchIds: [batchId] }, (book) => {
       const batch = requireBatch(book.batch(batchId));
       if (batch.sealedSeed === null) return accept(viewBatch(batch));

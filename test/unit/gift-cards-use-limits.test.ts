@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MAX_PAYMENTS_OF_ORDER } from '../../src/application/gift-cards/order-payments.ts';
 import { MAX_LEGS_OF_ORDER } from '../../src/application/gift-cards/settle-order-refund.ts';
-import { TooManyPayments, TooManyRefundLegs } from '../../src/domain/gift-cards/errors.ts';
+import { OrderTooLarge } from '../../src/domain/gift-cards/errors.ts';
 import { GiftCardWorld, usd } from '../support/gift-card-world.ts';
 
 /** Whoever names an order loads all that belongs to it: it has to end somewhere. */
@@ -25,8 +25,8 @@ describe('an order', () => {
     for (let n = 1; n < MAX_PAYMENTS_OF_ORDER; n += 1) await pay(`part_${n}`);
     const { holdId } = await hold();
     await world.call('releaseHold', { holdId });
-    expect(await failure(pay('one_more'))).to.be.instanceOf(TooManyPayments);
-    expect(await failure(hold())).to.be.instanceOf(TooManyPayments);
+    expect(await failure(pay('one_more'))).to.be.instanceOf(OrderTooLarge);
+    expect(await failure(hold())).to.be.instanceOf(OrderTooLarge);
     expect(await world.balance(card.id)).to.equal('90.01');
     expect((await pay('part_7')).redeemedAmount).to.deep.equal(usd('0.01'));
     await world.call('redeem', { code: card.code, orderId: 'o2', amount: usd('0.01') });
@@ -39,7 +39,7 @@ describe('an order', () => {
     await pay('all');
     const legs = Array.from({ length: 100 }, () => ({ cardId: card.id, amount: usd('0.01') }));
     for (let n = 0; n < MAX_LEGS_OF_ORDER / legs.length; n += 1) await world.refunded('o1', `r${n}`, ...legs);
-    expect(await failure(world.refunded('o1', 'beyond', ...legs.slice(0, 1)))).to.be.instanceOf(TooManyRefundLegs);
+    expect(await failure(world.refunded('o1', 'beyond', ...legs.slice(0, 1)))).to.be.instanceOf(OrderTooLarge);
     await world.refunded('o1', 'r0', ...legs);
     expect(await world.balance(card.id)).to.equal('100.00');
   });

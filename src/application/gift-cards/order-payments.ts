@@ -1,4 +1,4 @@
-import { OrderCancelled, TooManyPayments } from '../../domain/gift-cards/errors.ts';
+import { OrderCancelled, OrderTooLarge } from '../../domain/gift-cards/errors.ts';
 import type { GiftCardBook } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Moment } from '../../domain/gift-cards/card-state.ts';
@@ -25,11 +25,11 @@ export function requireOrderOpen(book: GiftCardBook, orderId: string): void {
 /** Whatever names an order loads all its payments, so that they have an end. */
 export const MAX_PAYMENTS_OF_ORDER = 1_000;
 
-/** Throws `TooManyPayments` when the order has as many payments and holds as it may have, those that ended included. */
+/** Throws `OrderTooLarge` when the order has as many payments and holds as it may have, those that ended included. */
 export function requireRoomInOrder(book: GiftCardBook, orderId: string): void {
   const payments = book.redemptionsOfOrder(orderId).length + book.holdsOfOrder(orderId).length;
   if (payments < MAX_PAYMENTS_OF_ORDER) return;
-  throw new TooManyPayments(`An order takes at most ${MAX_PAYMENTS_OF_ORDER} payments and holds.`);
+  throw new OrderTooLarge(`An order takes at most ${MAX_PAYMENTS_OF_ORDER} payments and holds.`);
 }
 
 /** What the card has paid for this purpose already. */

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { TooManyRefundLegs } from '../../domain/gift-cards/errors.ts';
+import { OrderTooLarge } from '../../domain/gift-cards/errors.ts';
 import type { GiftCardBook } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { RefundLeg } from '../../domain/gift-cards/records.ts';
@@ -34,7 +34,7 @@ export function settleOrderRefund({ cards, policy, ids }: Ports): EventHandler {
       const legs = new Map(known.map((leg) => [keyOf(leg), leg]));
       for (const leg of received) if (!legs.has(keyOf(leg))) legs.set(keyOf(leg), { ...leg, receivedAt: book.now });
       if (legs.size > MAX_LEGS_OF_ORDER) {
-        throw new TooManyRefundLegs(`An order takes at most ${MAX_LEGS_OF_ORDER} refund legs.`);
+        throw new OrderTooLarge(`An order takes at most ${MAX_LEGS_OF_ORDER} refund legs.`);
       }
       const moment = { now: book.now, newId: ids };
       const refunded: GiftCard[] = [];

@@ -96,15 +96,9 @@ export class TooManyHolds extends DomainError {
   static readonly kind = 'rule_violated';
 }
 
-/** An order takes at most 1,000 payments and holds, those that have ended included. */
-export class TooManyPayments extends DomainError {
-  static readonly code = 'gift_cards.too_many_payments';
-  static readonly kind = 'rule_violated';
-}
-
-/** An order takes at most 10,000 refund legs. */
-export class TooManyRefundLegs extends DomainError {
-  static readonly code = 'gift_cards.too_many_refund_legs';
+/** An order takes at most 1,000 payments and holds, those that have ended included, and at most 10,000 refund legs. */
+export class OrderTooLarge extends DomainError {
+  static readonly code = 'gift_cards.order_too_large';
   static readonly kind = 'rule_violated';
 }
 
@@ -178,5 +172,5 @@ export const DISTINCT_REFUSALS = [
   HolderMismatch,
   OrderCancelled,
   TooManyHolds,
-  TooManyPayments,
+  OrderTooLarge,
 ] as const;

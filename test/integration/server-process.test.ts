@@ -2,18 +2,16 @@ import { expect } from 'chai';
 import { execFile } from 'node:child_process';
 import { access, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { temporaryFolder } from '../support/postgres.ts';
 import { databaseRuns, ServerProcess, stopDatabase } from '../support/server-process.ts';
+import { startLimitMs } from '../support/start-limit.ts';
 
 const shell = promisify(execFile);
 
 const promisedMs = { firstStart: 5_000, laterStart: 2_000 };
-/** What a machine is granted on top that has other work to do. */
-const busyFactor = 5;
 
 describe('the server process', function () {
   this.timeout(90_000);
@@ -38,12 +36,11 @@ describe('the server process', function () {
 
   /** Starts a server within what is promised; on a machine that has other work to do, within some times that. */
   async function startWithin(ms: number, what: string): Promise<ServerProcess> {
-    const [load = 0] = loadavg();
-    const limitMs = load > availableParallelism() ? ms * busyFactor : ms;
+    const limitMs = startLimitMs(ms);
     const startedAt = performance.now();
     const server = await start();
     const tookMs = Math.round(performance.now() - startedAt);
-    console.log(`        ready ${what}: ${tookMs} ms of ${limitMs} ms, with a load of ${load.toFixed(1)}`);
+    console.log(`        ready ${what}: ${tookMs} ms of ${limitMs} ms`);
     expect(tookMs, what).to.be.below(limitMs);
     return server;
   }

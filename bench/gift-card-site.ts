@@ -136,7 +136,11 @@ export async function pgbench(url: string, script: string, clients: number, seco
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve));
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.on('error', reject).on('close', resolve),
+  ).catch((cause: unknown) => {
+    throw new Error('pgbench could not be started: it comes with the PostgreSQL server packages.', { cause });
+  });
   const tps = /tps = ([\d.]+)/.exec(output)?.[1];
   if (code !== 0 || tps === undefined) throw new Error(`pgbench failed: ${output}`);
   return Number(tps);

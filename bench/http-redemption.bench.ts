@@ -7,24 +7,14 @@ import express from 'express';
 import helmet from 'helmet';
 import pg from 'pg';
 import { z } from 'zod';
-import type { Principal } from '../src/application/shared/call.ts';
+import type { Reply } from '../src/application/shared/call.ts';
 import { createHttpApi } from '../src/interfaces/http/http-api.ts';
 import * as tokens from '../src/composition/tokens.ts';
-import { openGiftCards, type GiftCardBench } from './gift-card-site.ts';
+import { CALLER, openGiftCards, type GiftCardBench } from './gift-card-site.ts';
 import type { LoadResult } from './http-load.ts';
 
 const CARDS = 20_000;
-const TOKEN = 'bench-token-of-some-length-0123456789';
-const TOKEN_HASH = createHash('sha256').update(TOKEN).digest();
-const CALLER: Principal = {
-  id: 'token:bench',
-  kind: 'token',
-  tenant: 'default',
-  permissions: new Set(['gift-cards:*']),
-};
-
-const isToken = (authorization: string): boolean =>
-  timingSafeEqual(createHash('sha256').update(authorization.replace('Bearer ', '')).digest(), TOKEN_HASH);
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 const input = z.strictObject({
   code: z.string().max(128),
@@ -40,8 +30,11 @@ interface Row {
 }
 
 /** What a good engineer writes by hand: the same middleware, and a transaction for each request. */
-function handWritten(site: GiftCardBench, pool: pg.Pool): RequestListener {
+function handWritten(site: GiftCardBench, pool: pg.Pool, token: string): RequestListener {
   const app = express();
+  const tokenHash = digest(token);
+  const isToken = (authorization: string): boolean =>
+    timingSafeEqual(digest(authorization.replace('Bearer ', '')), tokenHash);
   const hits = new Map<string, number>();
   const index = new Map(site.codes.map((code, at) => [code, at]));
   app.use(helmet());
@@ -113,16 +106,21 @@ async function redeemPlainly(pool: pg.Pool, batchId: string, index: number, key:
   }
 }
 
-/** The whole interface: authentication, validation, idempotency and rate limit on. */
+/** Makes an API token, as the server keeps it: hashed, in the database. */
+async function createToken({ wiring }: GiftCardBench): Promise<string> {
+  const input = { name: 'bench', permissions: ['gift-cards:redeem'] };
+  const create = wiring.get(tokens.OPERATIONS).get('ApiToken.create');
+  const { data } = (await create?.invoke(input, { ...CALLER, idempotencyKey: 'bench' })) as Reply<{ token: string }>;
+  return data.token;
+}
+
+/** The whole interface: authentication, validation, idempotency and rate limit on, as the server has them. */
 function portolan({ wiring, operations }: GiftCardBench): RequestListener {
   return createHttpApi({
     operations,
     info: { title: 'bench', version: '0' },
-    anonymous: { ...CALLER, kind: 'anonymous', permissions: new Set() },
-    authenticate: (authorization) => {
-      if (!isToken(authorization)) throw new Error('no such token');
-      return CALLER;
-    },
+    anonymous: { ...CALLER.principal, kind: 'anonymous', permissions: new Set() },
+    authenticate: wiring.get(tokens.AUTHENTICATE),
     report: (error) => console.error(error),
     rateLimitOf: wiring.get(tokens.RATE_LIMITS).peek,
   });
@@ -145,14 +143,15 @@ export async function benchHttpRedemption({
   const pool = new pg.Pool({ connectionString: site.applicationUrl, max: 16 });
   pool.on('error', (error) => console.error(error));
   const load = fork(new URL('./http-load.ts', import.meta.url));
-  const servers = [await serve(handWritten(site, pool)), await serve(portolan(site))] as const;
+  const token = await createToken(site);
+  const servers = [await serve(handWritten(site, pool, token)), await serve(portolan(site))] as const;
   try {
     const results: { readonly rates: readonly [number, number]; readonly share: number }[] = [];
     for (let round = -1; round < rounds; round += 1) {
       const rates: [number, number] = [0, 0];
       let share = 0;
       for (const at of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
-        const result = await measure(load, servers[at], site.codes, connections, roundMs);
+        const result = await measure(load, servers[at], site.codes, token, connections, roundMs);
         rates[at] = result.answers / result.seconds;
         share = Math.max(share, result.processorShare);
       }
@@ -182,6 +181,7 @@ async function measure(
   load: ChildProcess,
   server: Server,
   picks: readonly string[],
+  token: string,
   connections: number,
   milliseconds: number,
 ): Promise<LoadResult> {
@@ -191,7 +191,7 @@ async function measure(
     orderId: 'order-{number}',
     amount: { amount: '0.01', currency: 'USD' },
   });
-  const headers = `Authorization: Bearer ${TOKEN}\r\nIdempotency-Key: key-{number}\r\n`;
+  const headers = `Authorization: Bearer ${token}\r\nIdempotency-Key: key-{number}\r\n`;
   load.send({ port, path: '/v1/gift-cards/redeem', body, headers, picks, connections, milliseconds });
   const [result] = (await once(load, 'message')) as [LoadResult | { error: string }];
   if ('error' in result) throw new Error(result.error);

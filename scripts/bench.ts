@@ -195,7 +195,8 @@ if (wanted.length === 0) {
 
 \`npm run bench\` measured these on ${new Date().toISOString().slice(0, 10)}: ${machine}, Node ${process.versions.node}, PostgreSQL
 with default durability on the same machine. Each figure stands beside its rival of the same run, in alternating rounds;
-rates depend on the machine, ratios much less. \`npm run bench -- redemption\` runs a part; parts: ${Object.keys(BENCHES).join(', ')}.
+rates depend on the machine, ratios much less. The first part needs \`pgbench\`, which comes with the packages of a
+PostgreSQL server. \`npm run bench -- redemption\` runs a part; parts: ${Object.keys(BENCHES).join(', ')}.
 
 | What | Measured | Goal | Reached | How |
 | --- | --- | --- | --- | --- |

@@ -1,10 +1,15 @@
 import { declareContract, type ContractRunner } from '../../src/contracts/shared/contract-runner.ts';
 
 /** A suite of which the adapter lacks one capability, to be run by the test framework that FRAMEWORK names. */
-const runner = (await import(process.env['FRAMEWORK'] ?? 'mocha')) as ContractRunner;
+const framework = (await import(process.env['FRAMEWORK'] ?? 'mocha')) as ContractRunner & {
+  readonly beforeAll?: ContractRunner['before'];
+  readonly afterAll?: ContractRunner['after'];
+};
+const { describe, it, before = framework.beforeAll, after = framework.afterAll } = framework as Partial<ContractRunner>;
+if (!describe || !it || !before || !after) throw new TypeError('This is no test framework.');
 
 declareContract(
-  runner,
+  { describe, it, before, after },
   'an adapter',
   () => Promise.resolve({ close: () => Promise.resolve() }),
   [

@@ -5,6 +5,8 @@ import { runWell } from '../support/run.ts';
 
 const SUITE = fileURLToPath(new URL('../support/skipping-contract.ts', import.meta.url));
 const MOCHA = fileURLToPath(import.meta.resolve('mocha/bin/mocha.js'));
+const VITEST = fileURLToPath(new URL('vitest.mjs', import.meta.resolve('vitest/package.json')));
+const VITEST_CONFIG = fileURLToPath(new URL('../support/vitest.config.ts', import.meta.url));
 const SKIPPED = 'never runs this (skipped: the adapter lacks flight)';
 
 /** What a test framework prints of the suite. */
@@ -17,6 +19,16 @@ describe('A contract case that the adapter cannot keep', () => {
     const { stats, pending } = JSON.parse(output) as { stats: object; pending: { title: string }[] };
     expect(stats).to.include({ passes: 2, pending: 1, failures: 0 });
     expect(pending.map(({ title }) => title)).to.deep.equal([SKIPPED]);
+  });
+
+  it('is skipped with the reason under vitest', async function () {
+    this.timeout(30_000);
+    const env = { ...process.env, FRAMEWORK: 'vitest' };
+    const output = await runWell(process.execPath, [VITEST, 'run', '--config', VITEST_CONFIG], { env });
+    const lines = output.split('\n').filter((line) => /^(not )?ok /.test(line));
+    expect(lines).to.have.length(3);
+    expect(lines.filter((line) => line.includes(`${SKIPPED} # SKIP`))).to.have.length(1);
+    expect(lines.filter((line) => line.startsWith('ok ') && !line.includes('# SKIP'))).to.have.length(2);
   });
 
   it('is skipped with the reason under node:test', async () => {

@@ -192,8 +192,7 @@ const giftCards = {
   giftCardExpiryDays: setting({
     name: 'GIFT_CARD_EXPIRY_DAYS',
     schema: schemas.wholeNumber(0, 36_500),
-    default: '365',
-    description: 'Life of a card whose issuer states none; 0: without end.',
+    description: 'Life of a card whose issuer states none; 0: without end. A year, by the calendar, if left out.',
   }),
   giftCardExpiryAccount: setting({
     name: 'GIFT_CARD_EXPIRY_ACCOUNT',

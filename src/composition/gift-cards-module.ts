@@ -1,5 +1,6 @@
 import { createHmac, randomFillSync } from 'node:crypto';
 import {
+  DEFAULT_POLICY,
   erasePerson,
   GIFT_CARD_ERRORS,
   GIFT_CARD_SCHEDULES,
@@ -97,18 +98,22 @@ const noMailer: Mailer = {
   },
 };
 
+const expiryAfter =
+  (days: number): GiftCardPolicy['expiry'] =>
+  (now) =>
+    days === 0 ? null : new Date(now.getTime() + days * DAY_MS);
+
 /** The policy that the configuration states. */
 export function policyOf(config: Config): GiftCardPolicy {
   const [length = DEFAULT_CODE_FORMAT.length] = config.giftCardCodeLengths;
   const days = config.giftCardExpiryDays;
   return {
-    expiry: (now) => (days === 0 ? null : new Date(now.getTime() + days * DAY_MS)),
+    ...DEFAULT_POLICY,
+    ...(days !== undefined && { expiry: expiryAfter(days) }),
     expiryAccount: config.giftCardExpiryAccount,
     cancelMarkSeconds: config.giftCardCancelMarkHours * 3600,
     codeFormat: { prefix: config.giftCardCodePrefix, length },
     codeLengths: config.giftCardCodeLengths,
     batchCodesSeconds: config.giftCardBatchCodesHours * 3600,
-    bulkInlineMax: 1000,
-    bulkChunk: 10_000,
   };
 }

@@ -18,7 +18,6 @@ describe('Configuration', () => {
       shutdownDelayMs: 0,
       shutdownTimeoutMs: 10_000,
       receiptRetentionHours: 24,
-      giftCardExpiryDays: 365,
       giftCardExpiryAccount: 'breakage',
       giftCardCodePrefix: 'GIFT',
       giftCardCodeLengths: [16],

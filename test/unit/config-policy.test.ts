@@ -3,12 +3,16 @@ import { loadConfig } from '../../src/composition/config.ts';
 import { policyOf } from '../../src/composition/gift-cards-module.ts';
 
 describe('the policy of gift cards', () => {
-  const now = new Date('2026-01-01T00:00:00Z');
+  const now = new Date('2027-06-01T00:00:00Z');
   const expiry = (GIFT_CARD_EXPIRY_DAYS: string): Date | null =>
     policyOf(loadConfig({ GIFT_CARD_EXPIRY_DAYS })).expiry(now, 'USD');
 
+  it('lets cards live for a year by the calendar, leap years included', () => {
+    expect(expiry('')).to.deep.equal(new Date('2028-06-01T00:00:00Z'));
+  });
+
   it('lets cards live for as many days as the settings say', () => {
-    expect(expiry('2')).to.deep.equal(new Date('2026-01-03T00:00:00Z'));
+    expect(expiry('2')).to.deep.equal(new Date('2027-06-03T00:00:00Z'));
   });
 
   it('lets them live without end where the settings say 0', () => {

@@ -111,11 +111,6 @@ function rawInsert(rows: readonly DecidedEvent[]): pg.QueryConfig {
   return { name: `raw-insert-${rows.length}`, text, values };
 }
 
-function ourInsert(rows: readonly DecidedEvent[]): pg.QueryConfig {
-  const { values, ...statement } = appendEvents(rows);
-  return { ...statement, values: [...values] };
-}
-
 async function appendRates(pool: pg.Pool, rowsPerCommit: number, rounds: number): Promise<AppendRates> {
   const commits = Math.ceil(1_600 / (rowsPerCommit + 4));
   const client = await pool.connect();
@@ -125,7 +120,7 @@ async function appendRates(pool: pg.Pool, rowsPerCommit: number, rounds: number)
       const totals = { ours: 0, raw: 0 };
       for (let commit = 0; commit < commits; commit += 1) {
         for (const [kind, insert] of [
-          ['ours', ourInsert],
+          ['ours', appendEvents],
           ['raw', rawInsert],
         ] as const) {
           const rows = Array.from({ length: rowsPerCommit }, rowOf);
@@ -149,7 +144,7 @@ async function appendRates(pool: pg.Pool, rowsPerCommit: number, rounds: number)
 
 async function fill(pool: pg.Pool, events: number): Promise<void> {
   for (let left = events; left > 0; left -= 1_000) {
-    await pool.query(ourInsert(Array.from({ length: Math.min(left, 1_000) }, rowOf)));
+    await pool.query(appendEvents(Array.from({ length: Math.min(left, 1_000) }, rowOf)));
   }
 }
 
@@ -179,7 +174,7 @@ async function liveLatency(pool: pg.Pool, log: PostgresEventLog, wakeup: LogWake
   for (let sample = 0; sample < 200; sample += 1) {
     seen = Promise.withResolvers();
     await new Promise((resolve) => setTimeout(resolve, 15));
-    await pool.query(ourInsert([rowOf()]));
+    await pool.query(appendEvents([rowOf()]));
     committedAt = performance.now();
     wakeup.committed();
     await seen.promise;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { JobQueue, NewJob } from '../src/application/shared/job-queue.ts';
-import { createCommandPool } from '../src/infrastructure/postgres/pools.ts';
+import { createPool } from '../src/infrastructure/postgres/pools.ts';
 import { postgresJobQueue } from '../src/infrastructure/jobs/postgres-job-queue.ts';
 
 /** Milliseconds from the call of `enqueue` to the first line of the handler. */
@@ -39,7 +39,7 @@ interface JobsBenchOptions {
 export async function benchJobs(options: JobsBenchOptions): Promise<JobsBenchResult> {
   const { rounds = 5, jobsPerRound = 10_000, latencySamples = 1_000 } = options;
   const pools = [1, 2, 3].map(() =>
-    createCommandPool({ connectionString: options.connectionString, max: 6, onError: console.error }),
+    createPool({ connectionString: options.connectionString, max: 6, onError: console.error }),
   );
   const [first, second, bare] = pools as [pg.Pool, pg.Pool, pg.Pool];
   const onFault = (error: unknown) => console.error(error);

@@ -15,8 +15,7 @@ const LIMITS = { statementMs: 20_000, idleMs: 20_000 };
 
 /** Appends events within the client's transaction and returns the position of the last. */
 export async function appendAll(client: ClientBase, events: readonly EventToAppend[]): Promise<bigint> {
-  const { values, ...statement } = appendEvents(events);
-  const { rows } = await client.query<{ position: string }>({ ...statement, values: [...values] });
+  const { rows } = await client.query<{ position: string }>(appendEvents(events));
   return BigInt(rows.at(-1)?.position ?? 0);
 }
 

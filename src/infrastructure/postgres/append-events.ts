@@ -1,7 +1,8 @@
+import type { QueryConfig } from 'pg';
 import type { DecidedEvent } from '../../application/shared/decided-events.ts';
 import type { Write } from './merged-statement.ts';
 import { RowSet } from './row-set.ts';
-import type { Statement } from './statement.ts';
+import { named } from './statement.ts';
 
 /** Key of the advisory lock that every appender shares until its commit: the letters `portolan`. */
 export const LOG_APPEND_LOCK = 0x706f72746f6c616en;
@@ -48,8 +49,11 @@ export function writeEvents(events: readonly DecidedEvent[]): Write {
   };
 }
 
-/** The same as a statement of its own; answers with a row for each event, whose `position` it has. */
-export function appendEvents(events: readonly DecidedEvent[]): Statement {
+/**
+ * The same as a statement of its own, for a transaction of ours; answers with a row for each event, whose `position` it
+ * has.
+ */
+export function appendEvents(events: readonly DecidedEvent[]): QueryConfig {
   const { text, values } = writeEvents(events);
-  return { text, values };
+  return { ...named(text), values: [...values] };
 }

@@ -4,7 +4,6 @@ import type { EventLog, ForeignEvent } from '../../application/shared/event-log.
 import { appendEvents } from './append-events.ts';
 import type { DecidedEvent } from '../../application/shared/decided-events.ts';
 import { inTransaction } from './log-transaction.ts';
-import { queryOf } from './statement.ts';
 
 const LIMITS = { statementMs: 30_000, idleMs: 30_000 };
 
@@ -92,7 +91,7 @@ function foreignRow(event: ForeignEvent, streamVersion: number, eventId: string,
 }
 
 async function append(client: ClientBase, rows: readonly DecidedEvent[]): Promise<bigint> {
-  const result = await client.query<{ position: string }>(queryOf(appendEvents(rows)));
+  const result = await client.query<{ position: string }>(appendEvents(rows));
   const last = result.rows.at(-1);
   if (last === undefined) throw new Error('The log gave no position.');
   return BigInt(last.position);

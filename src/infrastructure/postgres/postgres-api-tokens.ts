@@ -52,12 +52,14 @@ const INSERT = `
      "createdAt" timestamptz, "expiresAt" timestamptz, "revokedAt" timestamptz, "revokedBy" text, version bigint)
   ON CONFLICT (id) DO NOTHING RETURNING 1`;
 
+/** The ids are named besides the join, which alone would read all tokens: plans look rows up by keys that are given. */
 const UPDATE = `
   UPDATE access.api_tokens AS token
   SET version = given.version, revoked_at = given."revokedAt", revoked_by = given."revokedBy"
   FROM json_to_recordset($1::json) AS given
     (id text, loaded bigint, version bigint, "revokedAt" timestamptz, "revokedBy" text)
-  WHERE token.id = given.id AND token.version = given.loaded RETURNING 1`;
+  WHERE token.id = given.id AND token.version = given.loaded
+    AND token.id = ANY (ARRAY (SELECT id FROM json_to_recordset($1::json) AS named (id text))) RETURNING 1`;
 
 const LIST = `
   SELECT ${COLUMNS} FROM access.api_tokens

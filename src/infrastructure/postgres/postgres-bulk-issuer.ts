@@ -11,7 +11,6 @@ import type { CommandContext } from '../../domain/shared/decision.ts';
 import { appendEvents } from './append-events.ts';
 import { BATCH_JSON, batchOf, type BatchRow } from './gift-card-rows.ts';
 import { checkOut } from './pools.ts';
-import { queryOf } from './statement.ts';
 
 const LINES_PER_CHUNK = 500;
 
@@ -62,7 +61,7 @@ export class PostgresBulkIssuer implements BulkIssuer {
   async #append(client: ClientBase, context: CommandContext, batch: Batch, fromIndex: number, count: number) {
     const event = batchCreated(batch, fromIndex, count, await nextVersion(client, context.tenant, batch.id));
     const append = appendEvents(decidedEvents(context, [event], [], this.#newId));
-    const { rows } = await client.query<{ position: string }>(queryOf(append));
+    const { rows } = await client.query<{ position: string }>(append);
     return BigInt(rows.at(-1)?.position ?? 0);
   }
 }

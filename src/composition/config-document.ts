@@ -21,8 +21,9 @@ and these, which the server does not read:
 ${clientRows().join('\n')}
 
 \`portolan migrate\`, \`backup\` and \`restore\` work on the database itself, as its owner: they read \`NODE_ENV\`,
-\`DATABASE_OWNER_URL\`, \`DATABASE_URL\` and \`DATA_FOLDER\`. A backup holds the whole database, and none of the settings:
-**not \`PEPPERS\`**, nor the files \`peppers\` and \`admin-token\` of the data folder.
+\`DATABASE_OWNER_URL\`, \`DATABASE_URL\` and \`DATA_FOLDER\`; \`restore\` reads \`PEPPERS\` too, to tell which ones are missing.
+A backup holds the whole database, and none of the settings: **not \`PEPPERS\`**, nor the files \`peppers\` and
+\`admin-token\` of the data folder.
 `;
 }
 

@@ -44,7 +44,7 @@ const server = {
     name: 'PUBLIC_URL',
     schema: schemas.publicAddress,
     description:
-      'Address under which clients reach the service, for links and the OpenAPI document. If it has a path, the proxy in front has to take that off.',
+      'Address under which clients reach the service: the server of the OpenAPI document, and what the links at `/` and the `type` of problem details begin with. If it has a path, the proxy in front has to take that off.',
   }),
   trustProxy: setting({
     name: 'TRUST_PROXY',
@@ -165,7 +165,8 @@ const access = {
     name: 'RATE_LIMIT_PER_MINUTE',
     schema: schemas.wholeNumber(0, 10_000_000),
     default: '600',
-    description: 'Calls of one operation by one caller in a minute, where the operation states no limit; 0: no limit.',
+    description:
+      'Calls of one operation by one caller in a minute, and five times as many of all operations together; 0: neither limit. Two operations have a limit of their own in place of the first, whatever is set: `gift-cards:check-balance` 60 a minute, `api-tokens:create` 30.',
   }),
   guessLimitPerMinute: setting({
     name: 'GUESS_LIMIT_PER_MINUTE',

@@ -35,6 +35,10 @@ permission \`gift-cards:diagnose\` are told \`gift_cards.refused\` for everythin
 | --- | --- | --- | --- |
 ${kinds.join('\n')}
 
+Retry says whether the same request may succeed later. A 409 with \`Retry-After\` is worth repeating soon, and clients
+do so. One without waits for something else: for the batch to be done (\`gift_cards.batch_not_ready\`), for the job to
+die (\`jobs.not_dead\`).
+
 ## Codes
 
 ${errorMarkdown(errorTable(APPLICATION_CONTRACTS))}

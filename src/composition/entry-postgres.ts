@@ -1,4 +1,4 @@
-/** `portolan/postgres`: everything on PostgreSQL, with a pool of the caller's. */
+/** `portolan/postgres`: migrations, and gift cards with log, jobs and seals on a pool of the caller's. */
 export { migrate, MigrationError, type Migrated } from '../infrastructure/postgres/migrate.ts';
 export { logPositions } from './log-positions.ts';
 export {

@@ -81,7 +81,7 @@ export interface CommandContext {
   readonly receipt?: ReceiptKey | undefined;
   /** Ends waiting, never a commit that is under way. */
   readonly signal?: AbortSignal | undefined;
-  /** An adapter's own handle of a transaction that the outcome has to join; see the adapter's `within`. */
+  /** An adapter's own handle of a transaction that the outcome has to join: see docs/embedding.md. */
   readonly unit?: unknown;
 }
 

@@ -19,6 +19,7 @@ import { chooseLauncher, run } from '../../src/infrastructure/embedded-postgres/
 import { stopPostmaster } from '../../src/infrastructure/embedded-postgres/postmaster.ts';
 import { postmasterOf, query, spawnServer } from '../support/embedded-process.ts';
 import type { Report, ServerProcess } from '../support/embedded-process.ts';
+import { AS_ORDINARY_USER, requireOrdinaryUser } from '../support/ordinary-user.ts';
 import { temporaryFolder } from '../support/postgres.ts';
 import { skip } from '../support/skip.ts';
 import { startLimitMs } from '../support/start-limit.ts';
@@ -437,9 +438,9 @@ describe('embedded PostgreSQL', function () {
     });
 
     it('runs as an ordinary user, and afterwards as root on the same folder', async function () {
-      if (process.getuid?.() !== 0) skip(this, 'only root can change to another account');
+      await requireOrdinaryUser(this);
       await chown(parent, 65534, 65534);
-      const ordinary = spawn('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');
+      const ordinary = spawn(...AS_ORDINARY_USER);
       const { ownerUrl } = await ordinary.report;
       await query(ownerUrl, 'CREATE TABLE kept AS SELECT 1 AS one');
       await ordinary.end('SIGTERM');
@@ -458,9 +459,9 @@ describe('embedded PostgreSQL', function () {
     });
 
     it('tells an ordinary user in one line that the folder belongs to somebody else', async function () {
-      if (process.getuid?.() !== 0) skip(this, 'only root can change to another account');
+      await requireOrdinaryUser(this);
       await startAndStop();
-      const { refusal: line } = await spawn('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups').report;
+      const { refusal: line } = await spawn(...AS_ORDINARY_USER).report;
       expect(line).to.match(/^EmbeddedPostgresError: Cannot use the data folder .*: EACCES/);
     });
   });

@@ -1,5 +1,5 @@
-#!/usr/bin/env node
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Caller } from './application/shared/client.ts';
 import { ConfigurationError, loadConfig } from './composition/config.ts';
 import { APPLICATION_CONTRACTS } from './composition/contracts.ts';
@@ -51,8 +51,13 @@ async function maintain<T>(work: (maintenance: Maintenance) => Promise<T>): Prom
   return configured(work(maintenanceOf(process.env)));
 }
 
+/** Time for the last lines of a server to be taken. */
+const SERVER_FLUSH_MS = 1_000;
+
+const isServer = process.argv[2] === 'serve';
+
 // A reader that has seen enough, such as `head`, goes away before the end. A server goes on without its reader.
-if (process.argv[2] !== 'serve') {
+if (!isServer) {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 }
 
@@ -70,5 +75,7 @@ const exitCode = await runCli(
   },
   process,
 );
-await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+const taken = Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+// A reader that takes nothing must not keep a server alive.
+await (isServer ? Promise.race([taken, delay(SERVER_FLUSH_MS)]) : taken);
 process.exit(exitCode);

@@ -1,8 +1,7 @@
-import { realpathSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import type { Started } from './app.ts';
 import type { Logger } from './application/shared/logger.ts';
 import { ConfigurationError, loadConfig, type Config } from './composition/config.ts';
-import { flushed } from './interfaces/cli/terminal.ts';
 import { welcome } from './interfaces/cli/welcome.ts';
 import { startTelemetry } from './infrastructure/telemetry/start-telemetry.ts';
 import { createLogger, logFormatFor } from './infrastructure/telemetry/winston-logger.ts';
@@ -11,9 +10,6 @@ const EXIT = { stopped: 0, failed: 1, misconfigured: 2 } as const;
 
 /** Time to close what is left after requests and jobs have had theirs. */
 const CLOSE_MS = 5_000;
-
-/** Time for the last lines of output to be taken. */
-const FLUSH_MS = 1_000;
 
 /** How often a server looks whether npm is still there. */
 const PARENT_CHECK_MS = 100;
@@ -43,6 +39,8 @@ async function run(config: Config, logger: Logger): Promise<number> {
   try {
     const started = await Promise.race([app.start(), end.wanted]);
     if ('url' in started) announce(started, logger);
+    // It would be written at the end, which a process that is killed does not reach.
+    flushCompileCache();
   } catch (error) {
     return explain(error, config, logger);
   }
@@ -133,12 +131,3 @@ function tell(lines: readonly string[]): undefined {
 const after = (ms: number): Promise<'late'> => new Promise((resolve) => setTimeout(() => resolve('late'), ms));
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-// `import.meta.main` is newer than the oldest Node that the package runs on.
-const program = process.argv[1];
-if (program !== undefined && realpathSync(program) === import.meta.filename) {
-  const code = await serve();
-  // A reader that takes nothing must not keep the process alive.
-  await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), after(FLUSH_MS)]);
-  process.exit(code);
-}

@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -95,6 +95,31 @@ describe('the packed package', function () {
     const program = join(examples.folder, 'node_modules/.bin/portolan');
     const output = await runWell(examples.oldestNode, [program, '--help'], { cwd: examples.folder });
     expect(output).to.match(/Usage: portolan/);
+  });
+
+  it('keeps what was compiled beside its code, also when it is killed, and does without where it cannot', async () => {
+    const installed = join(examples.folder, 'node_modules/portolan');
+    const cache = join(installed, 'node_modules/.cache/portolan');
+    const program = join(installed, 'bin/portolan.js');
+    await rm(cache, { recursive: true, force: true });
+    await mkdir(dirname(cache), { recursive: true });
+    await writeFile(cache, 'a file where the folder would be');
+    expect(await runWell(examples.oldestNode, [program, '--help'])).to.match(/Usage: portolan/);
+    await rm(cache);
+
+    const dataFolder = await temporaryFolder();
+    const server = new ServerProcess({ DATA_FOLDER: dataFolder }, undefined, [examples.oldestNode, program, 'serve']);
+    try {
+      await server.ready();
+      expect((await fetch(`${server.url}/livez`)).status).to.equal(200);
+      await server.end('SIGKILL');
+      const [version = ''] = await readdir(cache);
+      expect(await readdir(join(cache, version))).to.have.lengthOf.above(100);
+    } finally {
+      await server.end('SIGKILL');
+      await stopDatabase(dataFolder);
+      await rm(dataFolder, { recursive: true, force: true });
+    }
   });
 
   it('serves from a fresh folder on the oldest Node, and ends with 0 when it is told to', async () => {

@@ -8,7 +8,8 @@ import { postmasterOf } from '../support/embedded-process.ts';
 import { temporaryFolder } from '../support/postgres.ts';
 import { RawRequest } from '../support/raw-request.ts';
 import { collect } from '../support/run.ts';
-import { databaseRuns, ServerProcess, serverScript, stopDatabase } from '../support/server-process.ts';
+import { PROGRAM } from '../support/program.ts';
+import { databaseRuns, ServerProcess, stopDatabase } from '../support/server-process.ts';
 
 const BATCH_SIZE = 30_000;
 
@@ -189,7 +190,7 @@ describe('a server process that is stopped', function () {
 
   it('stops as well when npm, which passes no signal on, has ended', async () => {
     const env = { PATH: process.env['PATH'], npm_lifecycle_event: 'start', DATA_FOLDER: dataFolder, PORT: '0' };
-    const shell = spawn('sh', ['-c', `"${process.execPath}" "${serverScript}"; true`], { env });
+    const shell = spawn('sh', ['-c', `"${process.execPath}" "${PROGRAM}" serve; true`], { env });
     const output = collect(shell);
     while (!output().includes('listening')) await once(shell.stdout, 'data');
     shell.kill('SIGTERM');

@@ -3,12 +3,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { SERVER } from './program.ts';
 
 /** The administrator's token of every server here. */
 export const ADMIN_TOKEN = randomBytes(24).toString('base64url');
 
-const script = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
 const readyWithinMs = 60_000;
 const pollMs = 25;
 
@@ -58,7 +57,7 @@ export class ChaosServer {
   /** Resolves when `/readyz` says so. */
   async start(): Promise<void> {
     this.#words = '';
-    const child = spawn(process.execPath, [script], { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [...SERVER], { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const output of [child.stdout, child.stderr]) {
       output.setEncoding('utf8').on('data', (text: string) => (this.#words = (this.#words + text).slice(-4_000)));
     }

@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-
-const script = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+import { PROGRAM } from './program.ts';
 
 /** What became of a run of the command line. */
 export interface CliRan {
@@ -20,7 +18,7 @@ export interface CliOptions {
 
 /** Runs the command line as users do. */
 export async function cli(args: readonly string[], { env, input = '' }: CliOptions = {}): Promise<CliRan> {
-  const child = spawn(process.execPath, [script, ...args], { env: { PATH: process.env['PATH'], ...env } });
+  const child = spawn(process.execPath, [PROGRAM, ...args], { env: { PATH: process.env['PATH'], ...env } });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -39,4 +37,4 @@ export async function cliJson<T>(args: readonly string[], options: CliOptions = 
 }
 
 /** The command that runs it in a shell. */
-export const cliCommand = `${process.execPath} ${script}`;
+export const cliCommand = `${process.execPath} ${PROGRAM}`;

@@ -2,12 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { layoutOf } from '../../src/infrastructure/embedded-postgres/cluster.ts';
 import { findPostmaster, stopPostmaster } from '../../src/infrastructure/embedded-postgres/postmaster.ts';
+import { SERVER } from './program.ts';
 
-/** The program that `npm start` runs. */
-export const serverScript = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
 const readyWithinMs = 60_000;
 const pollMs = 5;
 
@@ -38,12 +36,12 @@ export class ServerProcess {
 
   /**
    * Where no administrator's token is given the server makes its own, and greets with it. `command`: the program with
-   * its arguments; the sources, as `npm start` runs them, if left out.
+   * its arguments; what `npm start` runs if left out.
    */
   constructor(
     environment: NodeJS.ProcessEnv,
     adminToken?: string,
-    [program, ...args]: readonly [string, ...string[]] = [process.execPath, serverScript],
+    [program, ...args]: readonly [string, ...string[]] = [process.execPath, ...SERVER],
   ) {
     this.#greets = environment['DATABASE_URL'] === undefined && adminToken === undefined;
     this.#givenToken = adminToken;

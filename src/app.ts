@@ -1,26 +1,15 @@
+import { flushCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Report } from './interfaces/http/exchange.ts';
-import { createHttpApi } from './interfaces/http/http-api.ts';
-import { HttpServer } from './interfaces/http/http-server.ts';
-import { createMetricsServer } from './interfaces/http/metrics.ts';
+import type { HttpServer } from './interfaces/http/http-server.ts';
 import type { Logger } from './application/shared/logger.ts';
-import type { StaticToken } from './application/access/index.ts';
-import { createWiring } from './composition/container.ts';
 import type { Config } from './composition/config.ts';
-import { startBackgroundWork } from './composition/background-work.ts';
-import { additionsOf } from './composition/context-module.ts';
-import { positionsOf } from './composition/log-positions.ts';
+import type * as service from './composition/service.ts';
 import { requirePeppers } from './composition/missing-peppers.ts';
 import { openDatabase } from './composition/open-database.ts';
 import { Resources } from './composition/resources.ts';
 import { urlOf } from './composition/own-url.ts';
 import { developmentAdmin, peppersOf } from './composition/secrets.ts';
-import type { Wiring } from './composition/token.ts';
-import * as tokens from './composition/tokens.ts';
-import { VERSION } from './composition/version.ts';
 import { migrate } from './infrastructure/postgres/migrate.ts';
-import { watchState } from './composition/watch-state.ts';
-import { observeRequests, reportTo } from './infrastructure/telemetry/observe-requests.ts';
 
 /** A running application. */
 export interface Started {
@@ -69,7 +58,11 @@ export class App {
 
   async #start(): Promise<Started> {
     const config = this.#config;
-    const database = await openDatabase(config, this.#logger, this.#resources);
+    // The rest is loaded while the database starts: each takes about as long as the other.
+    let loading: Promise<typeof service> | undefined;
+    const load = () => (loading ??= loadService());
+    const database = await openDatabase(config, this.#logger, this.#resources, load);
+    const { createService } = await load();
     const { applied, partitioned } = await migrate(database.ownerUrl);
     if (applied.length > 0) this.#logger.info('migrated', { applied });
     if (!partitioned) this.#logger.info('partitions of the log are made when its owner starts or migrates');
@@ -79,58 +72,18 @@ export class App {
     if (admin.tokens.length === 0 && config.jwksUrl === undefined) {
       this.#logger.warn('there is no administrator: set ADMIN_TOKEN_SHA256 or JWKS_URL');
     }
-    const wiring = createWiring();
-    wiring.value(tokens.CONFIG, config);
-    wiring.value(tokens.DATABASE, database);
-    wiring.value(tokens.LOGGER, this.#logger);
-    wiring.value(tokens.RESOURCES, this.#resources);
-    wiring.value(tokens.PEPPERS, peppers);
-    wiring.value(tokens.STATIC_TOKENS, admin.tokens satisfies readonly StaticToken[]);
-    await this.#serve(wiring);
-    await startBackgroundWork(wiring, config.shutdownTimeoutMs);
-    const http = this.#http as HttpServer;
-    const { port } = await http.listen(config.port, config.host);
+    this.#http = await createService({
+      config,
+      database,
+      logger: this.#logger,
+      resources: this.#resources,
+      peppers,
+      staticTokens: admin.tokens,
+      draining: () => this.#draining,
+    });
+    const { port } = await this.#http.listen(config.port, config.host);
     this.#listening = true;
     return { url: urlOf(config.host, port), adminToken: admin.text };
-  }
-
-  async #serve(wiring: Wiring): Promise<void> {
-    const config = this.#config;
-    const note = reportTo(this.#logger);
-    const report: Report = (error, context) => note(error, { ...context });
-    const metrics = wiring.get(tokens.METRICS);
-    const authenticator = wiring.get(tokens.AUTHENTICATOR);
-    const operations = wiring.get(tokens.OPERATIONS);
-    const pool = wiring.get(tokens.QUERY_POOL);
-    const anonymous = await authenticator.authenticate(undefined);
-    const authenticate = wiring.get(tokens.AUTHENTICATE);
-    const { checks, extend } = additionsOf(wiring.get(tokens.MODULES), authenticate);
-    const api = createHttpApi({
-      operations,
-      info: { title: 'Portolan', version: VERSION, ...(config.publicUrl && { serverUrl: config.publicUrl }) },
-      anonymous,
-      authenticate,
-      extend,
-      report,
-      positions: await positionsOf(wiring.get(tokens.EVENT_LOG)),
-      rateLimitOf: wiring.get(tokens.RATE_LIMITS).peek,
-      answered: observeRequests(this.#logger, metrics),
-      health: {
-        draining: () => this.#draining,
-        checks: { database: async () => void (await pool.query('SELECT 1')), ...checks },
-      },
-      ...(config.metricsPort === undefined && { metrics: () => metrics.text() }),
-      localMetrics: config.nodeEnv !== 'production',
-      deadlineMs: config.requestTimeoutMs,
-      bodyLimitBytes: config.bodyLimitBytes,
-      ...(config.trustProxy !== undefined && { trustProxy: config.trustProxy }),
-    });
-    this.#http = new HttpServer(api);
-    watchState(wiring, this.#http);
-    if (config.metricsPort === undefined) return;
-    const server = createMetricsServer(() => metrics.text(), report);
-    await server.listen(config.metricsPort, config.host);
-    this.#resources.own('metrics server', server, async () => void (await server.close(0)));
   }
 
   async #stop(delayMs: number): Promise<'clean' | 'unclean'> {
@@ -149,4 +102,11 @@ export class App {
     for (const { name, error } of failures) this.#logger.error('closing failed', { resource: name, error });
     return failures.length === 0 ? 'clean' : 'unclean';
   }
+}
+
+/** Loads all that makes the service, and keeps what was compiled for the next start: a killed process keeps nothing. */
+async function loadService(): Promise<typeof service> {
+  const loaded = await import('./composition/service.ts');
+  flushCompileCache();
+  return loaded;
 }

@@ -1,4 +1,3 @@
-import { flushCompileCache } from 'node:module';
 import type { Started } from './app.ts';
 import type { Logger } from './application/shared/logger.ts';
 import { ConfigurationError, loadConfig, type Config } from './composition/config.ts';
@@ -39,8 +38,6 @@ async function run(config: Config, logger: Logger): Promise<number> {
   try {
     const started = await Promise.race([app.start(), end.wanted]);
     if ('url' in started) announce(started, logger);
-    // It would be written at the end, which a process that is killed does not reach.
-    flushCompileCache();
   } catch (error) {
     return explain(error, config, logger);
   }

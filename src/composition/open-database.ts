@@ -7,13 +7,21 @@ import { ConfigurationError, loadConfig, type Config, type Environment } from '.
 import type { Resources } from './resources.ts';
 import type { DatabaseUrls } from './tokens.ts';
 
-/** The database that the configuration names, or else an embedded one that is started here. */
-export async function openDatabase(config: Config, logger: Logger, resources: Resources): Promise<DatabaseUrls> {
+/**
+ * The database that the configuration names, or else an embedded one that is started here. `waiting` is called when
+ * that one's programs work and this process has nothing to do.
+ */
+export async function openDatabase(
+  config: Config,
+  logger: Logger,
+  resources: Resources,
+  waiting: () => void,
+): Promise<DatabaseUrls> {
   const { databaseUrl, databaseOwnerUrl } = config;
   if (databaseUrl !== undefined) return { applicationUrl: databaseUrl, ownerUrl: databaseOwnerUrl ?? databaseUrl };
   if (config.nodeEnv === 'production') throw new ConfigurationError(['DATABASE_URL is required in production']);
   const log = (line: string): void => logger.debug('embedded PostgreSQL', { line });
-  const server = await startEmbeddedPostgres({ dataFolder: config.dataFolder, log });
+  const server = await startEmbeddedPostgres({ dataFolder: config.dataFolder, log, waiting });
   return resources.own('embedded PostgreSQL', server, () => server.stop());
 }
 

@@ -32,6 +32,13 @@ export interface Cluster extends Layout {
   readonly secrets: Secrets;
 }
 
+/** Told how a start goes on. */
+export interface Progress {
+  log(line: string): void;
+  /** A program of PostgreSQL works, and this process waits for it. */
+  waiting(): void;
+}
+
 const initialisationPrefix = 'postgres.new-';
 
 /** The layout of a data folder. */
@@ -50,7 +57,7 @@ export function layoutOf(dataFolder: string): Layout {
  * @throws EmbeddedPostgresError when the cluster is of another major version, its passwords are lost, or the
  * programs cannot be run
  */
-export async function openCluster(layout: Layout, log: (line: string) => void): Promise<Cluster> {
+export async function openCluster(layout: Layout, progress: Progress): Promise<Cluster> {
   const { dataFolder, clusterFolder } = layout;
   const binaries = await loadBinaries();
   const owner = (await ownerOf(clusterFolder)) ?? (await ownerOf(dataFolder));
@@ -69,8 +76,8 @@ export async function openCluster(layout: Layout, log: (line: string) => void): 
   }
   const cluster: Cluster = { ...layout, binaries, launcher, secrets: kept ?? (await createSecrets(layout)) };
   if (version === undefined) {
-    await initialise(cluster);
-    log(`Created a PostgreSQL ${launcher.version} database cluster in ${clusterFolder}`);
+    await initialise(cluster, progress);
+    progress.log(`Created a PostgreSQL ${launcher.version} database cluster in ${clusterFolder}`);
   } else {
     await adoptFiles(cluster);
   }
@@ -111,7 +118,8 @@ async function createSecrets(layout: Layout): Promise<Secrets> {
 }
 
 /** Runs initdb beside the final place and renames, so that a cluster is there whole or not at all. */
-async function initialise({ dataFolder, clusterFolder, binaries, launcher, secrets }: Cluster): Promise<void> {
+async function initialise(cluster: Cluster, progress: Progress): Promise<void> {
+  const { dataFolder, clusterFolder, binaries, launcher, secrets } = cluster;
   const workshop = await mkdtemp(join(dataFolder, initialisationPrefix));
   const passwordFile = join(workshop, 'password');
   await writeFile(passwordFile, `${secrets.passwords.superuser}\n`, { mode: 0o600 });
@@ -120,7 +128,7 @@ async function initialise({ dataFolder, clusterFolder, binaries, launcher, secre
     await chown(workshop, launcher.account.uid, launcher.account.gid);
   }
   const draft = join(workshop, 'cluster');
-  const outcome = await run(launcher.launch, binaries.initdb, [
+  const running = run(launcher.launch, binaries.initdb, [
     `--pgdata=${draft}`,
     '--username=postgres',
     `--pwfile=${passwordFile}`,
@@ -131,6 +139,8 @@ async function initialise({ dataFolder, clusterFolder, binaries, launcher, secre
     '--builtin-locale=C.UTF-8',
     '--data-checksums',
   ]);
+  progress.waiting();
+  const outcome = await running;
   try {
     if (outcome.code !== 0) {
       throw new EmbeddedPostgresError(`initdb failed in ${dataFolder}: ${outcome.stderr || String(outcome.code)}`);

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { claimFolder } from './claim.ts';
 import type { Claim } from './claim.ts';
 import { layoutOf, openCluster, readSecrets, writeSecrets } from './cluster.ts';
-import type { Cluster, Layout, Secrets } from './cluster.ts';
+import type { Cluster, Layout, Progress, Secrets } from './cluster.ts';
 import { accepts, urlFor } from './connection.ts';
 import { codeOf, EmbeddedPostgresError, messageOf } from './embedded-postgres-error.ts';
 import { findPostmaster, stopPostmaster } from './postmaster.ts';
@@ -35,6 +35,8 @@ export interface EmbeddedPostgresOptions {
   /** Created, closed to other users, if it does not exist. */
   readonly dataFolder: string;
   readonly log?: (line: string) => void;
+  /** Called when a program of PostgreSQL works and this process waits for it, which may happen more than once. */
+  readonly waiting?: () => void;
   /** PostgreSQL settings on top of the defaults, by their names: `{ shared_buffers: '256MB' }`. */
   readonly settings?: Settings;
 }
@@ -77,10 +79,11 @@ export async function findEmbeddedPostgres(dataFolder: string): Promise<Embedded
 }
 
 async function openDatabase(layout: Layout, options: EmbeddedPostgresOptions): Promise<EmbeddedPostgresUrls> {
-  const log = options.log ?? (() => undefined);
-  const cluster = await openCluster(layout, log);
+  const { settings = {}, log = () => undefined, waiting = () => undefined } = options;
+  const progress = { log, waiting };
+  const cluster = await openCluster(layout, progress);
   try {
-    const port = await runDatabase(cluster, options.settings ?? {}, log);
+    const port = await runDatabase(cluster, settings, progress);
     log(`PostgreSQL ${cluster.launcher.version} is ready on port ${port}`);
     return urlsFor(cluster.secrets, port);
   } catch (error) {
@@ -90,8 +93,8 @@ async function openDatabase(layout: Layout, options: EmbeddedPostgresOptions): P
 }
 
 /** Resolves to the port, when roles and database are there as well. */
-async function runDatabase(cluster: Cluster, settings: Settings, log: (line: string) => void): Promise<number> {
-  const { superuser, port } = await ensureServer(cluster, settings, log);
+async function runDatabase(cluster: Cluster, settings: Settings, progress: Progress): Promise<number> {
+  const { superuser, port } = await ensureServer(cluster, settings, progress);
   try {
     await provision(superuser, cluster.secrets.passwords);
     if (port !== cluster.secrets.port) await writeSecrets(cluster, { ...cluster.secrets, port });

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
-import type { Cluster } from './cluster.ts';
+import type { Cluster, Progress } from './cluster.ts';
 import { connectAsSuperuser } from './connection.ts';
 import { EmbeddedPostgresError, messageOf } from './embedded-postgres-error.ts';
 import { giveToOwnerOf } from './launcher.ts';
@@ -50,11 +50,7 @@ interface Attempt {
  *
  * @throws EmbeddedPostgresError when the server ends at once, stays silent, or does not accept the kept password
  */
-export async function ensureServer(
-  cluster: Cluster,
-  settings: Settings,
-  log: (line: string) => void,
-): Promise<RunningServer> {
+export async function ensureServer(cluster: Cluster, settings: Settings, progress: Progress): Promise<RunningServer> {
   const { port: keptPort, passwords } = cluster.secrets;
   let port = keptPort ?? (await freePort());
   let portsTried = 1;
@@ -65,7 +61,7 @@ export async function ensureServer(
     if (postmaster?.status === 'ready') {
       const answer = await connectAsSuperuser(postmaster.port, passwords.superuser);
       if (answer.client !== undefined) {
-        if (attempt === undefined) log(`Took over the running PostgreSQL (process ${postmaster.processId})`);
+        if (attempt === undefined) progress.log(`Took over the running PostgreSQL (process ${postmaster.processId})`);
         return { superuser: answer.client, port: postmaster.port };
       }
       if (answer.recovering) deadline = Date.now() + unresponsiveMs;
@@ -75,6 +71,7 @@ export async function ensureServer(
       await stopPostmaster(cluster);
     } else if (postmaster === undefined && attempt === undefined) {
       attempt = await launchPostmaster(cluster, port, settings);
+      progress.waiting();
     } else if (attempt !== undefined && hasEnded(attempt)) {
       const remedy = await remedyFor(cluster, attempt);
       if (remedy === 'none' || Date.now() > deadline || portsTried > maxPorts) {
@@ -83,7 +80,7 @@ export async function ensureServer(
       if (remedy === 'other port') {
         port = await freePort();
         portsTried += 1;
-        log(`Port ${attempt.port} is used by something else; trying ${port}`);
+        progress.log(`Port ${attempt.port} is used by something else; trying ${port}`);
       }
       attempt = undefined;
     } else if (Date.now() > deadline) {

@@ -42,7 +42,8 @@ async function visit(major: string): Promise<Row> {
   const servers: StartedServer[] = [];
   try {
     const options = { cwd: folder, env: await withNpm(major, join(folder, 'npm')) };
-    row.npm = (await runWell('npm', ['--version'], options)).trim();
+    // A warning about the Node may come before it.
+    row.npm = (await runWell('npm', ['--version'], options)).trim().split('\n').at(-1) ?? '';
     row.node = (await runWell('node', ['--version'], options)).trim();
     const checkout = join(folder, 'portolan');
     await runWell('git', ['clone', '--quiet', ROOT, checkout]);

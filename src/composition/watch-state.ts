@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { HttpServer } from '../interfaces/http/http-server.ts';
 import { jobStatistics } from '../infrastructure/jobs/postgres-job-statistics.ts';
-import { consumerPositions } from '../infrastructure/postgres/consumer-store.ts';
+import { consumerStates } from '../infrastructure/postgres/consumer-store.ts';
 import type { Wiring } from './token.ts';
 import * as tokens from './tokens.ts';
 
@@ -22,7 +22,7 @@ export function watchState(wiring: Wiring, http: HttpServer): void {
   metrics.watch({
     kind: 'event-log',
     name: 'log',
-    read: async () => ({ head: await log.head(), consumers: await consumerPositions(queries) }),
+    read: async () => ({ head: await log.head(), consumers: await consumerStates(queries) }),
   });
 }
 

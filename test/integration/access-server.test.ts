@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/composition/config.ts';
 import { APPLICATION_CONTRACTS } from '../../src/composition/contracts.ts';
 import { logBook } from '../support/log-lines.ts';
 import { freePort } from '../support/ports.ts';
+import { refusedCodes } from '../support/refused-codes.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
 
@@ -166,30 +167,20 @@ describe('a server whose callers an identity provider knows', function () {
   });
 
   describe('to a caller who may not know why a code is refused', () => {
-    /** A code for each reason to refuse 10 USD for an order, by the error that the permitted are told. */
-    async function refusedCodes(orderId: string): Promise<Readonly<Record<string, string>>> {
-      const soon = new Date(Date.now() + 3_000);
-      const expired = await issue({ expiresAt: soon.toISOString() });
-      const [bound, poor] = [await issue({ holderId: 'ann' }), await issue({ amount: usd('9.99') })];
-      const euros = await issue({ amount: { amount: '50.00', currency: 'EUR' } });
-      const [voided, frozen, empty, paid] = [await issue(), await issue(), await issue(), await issue()];
-      await manage('void', { cardId: voided.id, reason: 'fraud' });
-      await manage('freeze', { cardId: frozen.id, reason: 'stolen' });
-      await manage('redeem', { code: empty.code, orderId: randomUUID() });
-      await manage('redeem', { code: paid.code, orderId, amount: usd('5.00') });
-      await delay(Math.max(0, soon.getTime() - Date.now()) + 50);
-      return {
-        'gift_cards.invalid_code': UNKNOWN_CODE,
-        'gift_cards.holder_mismatch': bound.code,
-        'gift_cards.expired_card': expired.code,
-        'gift_cards.voided_card': voided.code,
-        'gift_cards.frozen_card': frozen.code,
-        'gift_cards.already_redeemed': empty.code,
-        'gift_cards.insufficient_balance': poor.code,
-        'gift_cards.redemption_conflict': paid.code,
-        'money.currency_mismatch': euros.code,
-      };
-    }
+    const reasons = (orderId: string): Promise<Readonly<Record<string, string>>> =>
+      refusedCodes(
+        {
+          issue,
+          void: (input) => manage('void', input),
+          freeze: (input) => manage('freeze', input),
+          redeem: (input) => manage('redeem', input),
+          soon: () => {
+            const at = new Date(Date.now() + 3_000);
+            return { at, over: () => delay(Math.max(0, at.getTime() - Date.now()) + 50) };
+          },
+        },
+        orderId,
+      );
 
     /** Everything that comes over the wire but what differs from each answer to the next. */
     function wireOf({ status, headers, text }: Answer): object {
@@ -200,7 +191,7 @@ describe('a server whose callers an identity provider knows', function () {
 
     it('answers the same, byte for byte, whatever the reason', async () => {
       const orderId = randomUUID();
-      const codes = await refusedCodes(orderId);
+      const codes = await reasons(orderId);
       const stranger = await issuer.sign({ sub: 'stranger', permissions: ['gift-cards:redeem'] });
       const diagnose = await issuer.sign({
         ...{ sub: 'inspector', permissions: ['gift-cards:redeem', 'gift-cards:diagnose'] },

@@ -13,7 +13,7 @@ import {
   until,
 } from '../../src/contracts/event-log/event-log-site.ts';
 import { purgeConsumed, purgeReceipts } from '../../src/infrastructure/postgres/log-retention.ts';
-import { consumerPositions } from '../../src/infrastructure/postgres/consumer-store.ts';
+import { consumerStates } from '../../src/infrastructure/postgres/consumer-store.ts';
 import { logDatabase } from '../support/event-log-site.ts';
 import type { LogDatabase } from '../support/event-log-site.ts';
 
@@ -110,6 +110,12 @@ describe('An exclusive consumer in PostgreSQL', () => {
     const dead = await database.log.deadEvents(tenant, 10, name);
     expect(idsOf(dead)).to.deep.equal(idsOf(given.slice(1)));
     expect(dead.map(({ attempts }) => attempts)).to.deep.equal([3, 3]);
+    const counted = async () => (await consumerStates(database.pool)).find((state) => state.name === name)?.dead;
+    expect(await counted()).to.equal(2);
+    await owner.query('DELETE FROM public.late');
+    expect(await database.log.redrive(tenant, name, dead[0]?.eventId ?? '')).to.equal(true);
+    const again = database.log.exclusive({ name, filter: { tenant }, handle, maxAttempts: 3 });
+    await closing([again], () => until('one is handled after all', async () => (await counted()) === 1));
   });
 
   it('handles nothing twice when its checkpoint is set back by hand', async () => {
@@ -137,7 +143,7 @@ describe('An exclusive consumer in PostgreSQL', () => {
     await closing([reader], async () => {
       const position = await database.append(streamOf(tenant, 20));
       await until('its checkpoint has come that far', async () =>
-        (await consumerPositions(database.pool)).some((found) => found.name === name && found.position >= position),
+        (await consumerStates(database.pool)).some((found) => found.name === name && found.position >= position),
       );
     });
   });

@@ -8,7 +8,7 @@ import { eventOf, idsOf, streamOf, unique, until } from '../../src/contracts/eve
 import type { EventToAppend } from '../../src/contracts/event-log/event-log-site.ts';
 import { startEmbeddedPostgres } from '../../src/infrastructure/embedded-postgres/embedded-postgres.ts';
 import type { EmbeddedPostgres } from '../../src/infrastructure/embedded-postgres/embedded-postgres.ts';
-import { consumerPositions } from '../../src/infrastructure/postgres/consumer-store.ts';
+import { consumerStates } from '../../src/infrastructure/postgres/consumer-store.ts';
 import { PostgresEventLog } from '../../src/infrastructure/postgres/event-log.ts';
 import { beginEpoch } from '../../src/infrastructure/postgres/log-epoch.ts';
 import { LogWakeup } from '../../src/infrastructure/postgres/log-wakeup.ts';
@@ -65,7 +65,7 @@ describe('The event log when its database goes away', () => {
     await until('the live reader has seen all', () => live.length >= expected.length);
     await until('the consumer has handled all', () => consumed.length >= expected.length);
     await until('its checkpoint is stored', async () => {
-      const [checkpoint] = await consumerPositions(pool);
+      const [checkpoint] = await consumerStates(pool);
       return checkpoint !== undefined && checkpoint.position >= (live.at(-1)?.position ?? 0n);
     });
     expect(idsOf(live)).to.deep.equal(idsOf(expected));

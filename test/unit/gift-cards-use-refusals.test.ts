@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { DomainError } from '../../src/domain/shared/domain-error.ts';
 import { ANN, customer, GiftCardWorld, person, SHOP, usd, type Caller } from '../support/gift-card-world.ts';
+import { refusedCodes } from '../support/refused-codes.ts';
 
 const seen = ({ code, kind, message, details }: DomainError) => ({ code, kind, message, details });
 
@@ -13,38 +14,20 @@ describe('refused codes', () => {
   });
   afterEach(() => world.verify());
 
-  /** A code for each reason to refuse 10 USD for order `o1`, by the error that the permitted are told. */
-  async function refusedCodes(): Promise<Readonly<Record<string, string>>> {
-    const bound = await world.issue('50.00', { holderId: 'ann' });
-    const expired = await world.issue('50.00', { expiresAt: new Date(world.now.getTime() + 1).toISOString() });
-    const [voided, frozen, empty, poor, paid] = [
-      await world.issue(),
-      await world.issue(),
-      await world.issue(),
-      await world.issue('9.99'),
-      await world.issue(),
-    ];
-    const euros = await world.issue('', { amount: { amount: '50.00', currency: 'EUR' } });
-    world.pass(1);
-    await world.call('void', { cardId: voided.id, reason: 'fraud' });
-    await world.call('freeze', { cardId: frozen.id, reason: 'stolen' });
-    await world.call('redeem', { code: empty.code, orderId: 'o0' });
-    await world.call('redeem', { code: paid.code, orderId: 'o1', amount: usd('5.00') });
-    return {
-      'gift_cards.invalid_code': 'GIFT-0000-0000-0000-0000',
-      'gift_cards.holder_mismatch': bound.code,
-      'gift_cards.expired_card': expired.code,
-      'gift_cards.voided_card': voided.code,
-      'gift_cards.frozen_card': frozen.code,
-      'gift_cards.already_redeemed': empty.code,
-      'gift_cards.insufficient_balance': poor.code,
-      'gift_cards.redemption_conflict': paid.code,
-      'money.currency_mismatch': euros.code,
-    };
-  }
+  const reasons = (): Promise<Readonly<Record<string, string>>> =>
+    refusedCodes(
+      {
+        issue: (input) => world.issue('50.00', input),
+        void: (input) => world.call('void', input),
+        freeze: (input) => world.call('freeze', input),
+        redeem: (input) => world.call('redeem', input),
+        soon: () => ({ at: new Date(world.now.getTime() + 1), over: () => world.pass(1) }),
+      },
+      'o1',
+    );
 
   it('are one and the same to a caller who may not know why, for every reason', async () => {
-    const codes = Object.values(await refusedCodes());
+    const codes = Object.values(await reasons());
     const malformed = ['GIFT-0000-0000-0000-0001', 'nonsense', 'GIFT'];
     const answers = [];
     for (const code of [...codes, ...malformed]) {
@@ -65,7 +48,7 @@ describe('refused codes', () => {
       { principal: person('clerk', 'gift-cards:redeem', 'gift-cards:diagnose') },
       { ...shop, inProcess: true },
     ];
-    const codes = await refusedCodes();
+    const codes = await reasons();
     for (const caller of callers) {
       for (const [reason, code] of Object.entries(codes)) {
         const error = await world.refusal('redeem', { code, orderId: 'o1', amount: usd('10.00') }, caller);
@@ -76,7 +59,7 @@ describe('refused codes', () => {
 
   it('look the same when they are held, transferred from and transferred to', async () => {
     const good = await world.issue();
-    const codes = await refusedCodes();
+    const codes = await reasons();
     const refused = new Set<string>();
     for (const [reason, code] of Object.entries(codes)) {
       const amount = usd('10.00');
@@ -93,7 +76,7 @@ describe('refused codes', () => {
   });
 
   it('look the same when their balance is asked for, unless they could be spent', async () => {
-    const { 'gift_cards.insufficient_balance': poor = '', ...rest } = await refusedCodes();
+    const { 'gift_cards.insufficient_balance': poor = '', ...rest } = await reasons();
     const { 'money.currency_mismatch': euros = '', 'gift_cards.redemption_conflict': paid = '', ...unusable } = rest;
     for (const code of [...Object.values(unusable), 'nonsense']) {
       expect((await world.refusal('checkBalance', { code }, shop)).code).to.equal('gift_cards.refused');
@@ -105,7 +88,7 @@ describe('refused codes', () => {
 
   it('show balance and status of any card to the permitted', async () => {
     const statuses = [];
-    for (const code of Object.values(await refusedCodes()).slice(1)) {
+    for (const code of Object.values(await reasons()).slice(1)) {
       statuses.push((await world.call('checkBalance', { code })).status);
     }
     const first = ['active', 'expired', 'voided', 'frozen', 'fully_redeemed', 'active', 'partially_redeemed', 'active'];

@@ -30,13 +30,13 @@ describe('Sources of metrics', () => {
     expect(samplesOf(await metrics.text()).get('portolan_http_requests_in_flight{server="main"}')).to.equal(0);
   });
 
-  it('tell how far each consumer is behind the head of the log', async () => {
+  it('tell how far each consumer is behind the head of the log, and what it has given up on', async () => {
     const metrics = create();
     const state: EventLogState = {
       head: 120n,
       consumers: [
-        { name: 'jobs', position: 100n },
-        { name: 'ahead', position: 121n },
+        { name: 'jobs', position: 100n, dead: 2 },
+        { name: 'ahead', position: 121n, dead: 0 },
       ],
     };
     metrics.watch({ kind: 'event-log', name: 'log', read: () => Promise.resolve(state) });
@@ -45,6 +45,8 @@ describe('Sources of metrics', () => {
     expect(samples.get('portolan_event_log_consumer_position{log="log",consumer="jobs"}')).to.equal(100);
     expect(samples.get('portolan_event_log_consumer_lag{log="log",consumer="jobs"}')).to.equal(20);
     expect(samples.get('portolan_event_log_consumer_lag{log="log",consumer="ahead"}')).to.equal(0);
+    expect(samples.get('portolan_event_log_dead_events{log="log",consumer="jobs"}')).to.equal(2);
+    expect(samples.get('portolan_event_log_dead_events{log="log",consumer="ahead"}')).to.equal(0);
   });
 
   it('tell jobs by type and state, and forget types of which there are none any more', async () => {

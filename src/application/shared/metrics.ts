@@ -23,7 +23,14 @@ export interface AnsweredRequest {
 /** How far the readers of the event log have come. */
 export interface EventLogState {
   readonly head: bigint;
-  readonly consumers: readonly { readonly name: string; readonly position: bigint }[];
+  readonly consumers: readonly ConsumerState[];
+}
+
+/** How far a consumer has come, and how many events it has given up on that have not been handled since. */
+export interface ConsumerState {
+  readonly name: string;
+  readonly position: bigint;
+  readonly dead: number;
 }
 
 /** Connections of one pool. */

@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { LoggedEvent } from '../../application/shared/event-log.ts';
+import type { ConsumerState } from '../../application/shared/metrics.ts';
 import { named } from './statement.ts';
 
 /** Another instance has taken over the consumer: whatever is done for this lease must not be stored. */
@@ -166,10 +167,12 @@ export class ConsumerStore {
   }
 }
 
-/** How far each consumer has come, by name. */
-export async function consumerPositions(pool: Pool): Promise<{ readonly name: string; readonly position: bigint }[]> {
-  const { rows } = await pool.query<{ name: string; position: string }>(
-    'SELECT name, position FROM portolan.consumers ORDER BY name',
+/** The state of each consumer, by name. */
+export async function consumerStates(pool: Pool): Promise<ConsumerState[]> {
+  const { rows } = await pool.query<Record<keyof ConsumerState, string>>(
+    `SELECT name, position, (SELECT count(*) FROM portolan.dead_events
+                              WHERE consumer = name AND redriven_at IS NULL) AS dead
+       FROM portolan.consumers ORDER BY name`,
   );
-  return rows.map(({ name, position }) => ({ name, position: BigInt(position) }));
+  return rows.map(({ name, position, dead }) => ({ name, position: BigInt(position), dead: Number(dead) }));
 }

@@ -56,6 +56,7 @@ const GAUGES = {
   portolan_event_log_head: 'Last position of the event log',
   portolan_event_log_consumer_position: 'Position up to which a consumer has read the event log',
   portolan_event_log_consumer_lag: 'Positions between a consumer and the head of the event log',
+  portolan_event_log_dead_events: 'Events that a consumer has given up on and that were not handled since',
   portolan_jobs: 'Jobs by type and state',
   portolan_jobs_oldest_waiting_seconds: 'How long the oldest job that is due has waited',
 } as const;
@@ -68,6 +69,7 @@ const LABELS: { readonly [G in keyof typeof GAUGES]: readonly string[] } = {
   portolan_event_log_head: ['log'],
   portolan_event_log_consumer_position: ['log', 'consumer'],
   portolan_event_log_consumer_lag: ['log', 'consumer'],
+  portolan_event_log_dead_events: ['log', 'consumer'],
   portolan_jobs: ['queue', 'type', 'state'],
   portolan_jobs_oldest_waiting_seconds: ['queue', 'type'],
 };
@@ -130,11 +132,12 @@ async function samplesOf(source: MetricSource): Promise<readonly Sample[]> {
       const { head, consumers } = await source.read();
       return [
         { gauge: 'portolan_event_log_head', labels: { log: name }, value: Number(head) },
-        ...consumers.flatMap(({ name: consumer, position }): Sample[] => {
+        ...consumers.flatMap(({ name: consumer, position, dead }): Sample[] => {
           const labels = { log: name, consumer };
           return [
             { gauge: 'portolan_event_log_consumer_position', labels, value: Number(position) },
             { gauge: 'portolan_event_log_consumer_lag', labels, value: Math.max(0, Number(head - position)) },
+            { gauge: 'portolan_event_log_dead_events', labels, value: dead },
           ];
         }),
       ];

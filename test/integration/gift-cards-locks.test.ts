@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
-import { refusalOf, type Scenario } from '../../src/contracts/gift-cards/scenario.ts';
+import { accept, newBatch, refusalOf, type Scenario } from '../../src/contracts/gift-cards/scenario.ts';
+import type { GiftCardBook } from '../../src/domain/gift-cards/gift-card-repository.ts';
+import type { Delivery } from '../../src/domain/gift-cards/records.ts';
 import { instancesSite, percentile, scenarioOf, transfer, type InstancesSite } from '../support/chaos-instances.ts';
 
 const LOCKED_MS = 2_000;
@@ -41,6 +43,10 @@ function expectUndisturbed(calmMs: number, lockedMs: number): void {
   expect(lockedMs).to.be.lessThan(Math.max(5 * calmMs, LOCKED_MS / 20));
   expect(lockedMs).to.be.lessThan(Math.max(2 * calmMs, LOCKED_MS / 4));
 }
+
+/** Tells of which tables the row with this id is seen. */
+const seeing = (id: string) => (book: GiftCardBook) =>
+  accept([...(book.delivery(id) ? ['deliveries'] : []), ...(book.batch(id) ? ['batches'] : [])]);
 
 const lockCard = `SELECT FROM gift_cards.cards WHERE id = $1 FOR UPDATE`;
 const lockOrder = `SELECT pg_advisory_xact_lock(hashtextextended('gift_cards.order:' || $1 || ':' || $2, 0))`;
@@ -124,6 +130,45 @@ describe('locks of gift cards', function () {
       await Promise.all(waiting);
       await scenario.reconciles();
     });
+
+    for (const [kind, table, keysOf] of [
+      ['a delivery', 'deliveries', (id: string) => ({ deliveryIds: [id] })],
+      ['a batch', 'batches', (id: string) => ({ batchIds: [id] })],
+    ] as const) {
+      it(`on ${kind} delays commands on that one only`, async () => {
+        const scenario = scenarioOf(site, site.open(SMALLEST));
+        const cards = await Promise.all(times(20, () => scenario.issue()));
+        const now = await site.reader.now();
+        const batch = newBatch(now);
+        // One id for both: what names the one may not wait for the other.
+        const { id } = batch;
+        const cardId = cards[0] as string;
+        const delivery: Delivery = {
+          id,
+          cardId,
+          sealedCode: null,
+          status: 'pending',
+          createdAt: now,
+          deliveredAt: null,
+        };
+        await scenario.store({ batches: [batch], deliveries: [delivery] });
+        const calmMs = await usualMs(scenario, cards, AbortSignal.timeout(1_000));
+
+        const stranger = await site.stranger();
+        await stranger.query(`SELECT FROM gift_cards.${table} WHERE id = $1 FOR UPDATE`, [id]);
+        let settled = 0;
+        const waiting = cards.map((card) =>
+          scenario.update({ ...keysOf(id), cardIds: [card] }, seeing(id)).finally(() => (settled += 1)),
+        );
+        const lockedMs = await usualMs(scenario, cards, AbortSignal.timeout(LOCKED_MS));
+        expect(settled, 'commands on it that did not wait').to.equal(0);
+        expectUndisturbed(calmMs, lockedMs);
+
+        await stranger.query('COMMIT');
+        for (const { answer } of await Promise.all(waiting)) expect(answer).to.deep.equal([table]);
+        await scenario.reconciles();
+      });
+    }
 
     it('on many cards delays no others, however few connections there are', async () => {
       const scenario = scenarioOf(site, site.open(SMALLEST));

@@ -1,6 +1,6 @@
 import { RecentMap } from '../../application/shared/recent-map.ts';
 import type { GiftCardChanges, GiftCardKeys } from '../../domain/gift-cards/gift-card-repository.ts';
-import { cardName, orderName, viaCode, type FoundCard } from './gift-card-locks.ts';
+import { batchName, cardName, deliveryName, orderName, viaCode, type FoundCard } from './gift-card-locks.ts';
 
 const REMEMBERED = 100_000;
 
@@ -20,8 +20,8 @@ export class GiftCardNames {
       ...cardIds.map(cardName),
       ...ways.map((via) => cardName(this.#cardIds.get(via) ?? via)),
       ...orderIds.map((id) => orderName(tenant, id)),
-      ...batchIds.map((id) => `batch:${id}`),
-      ...deliveryIds.map((id) => `delivery:${id}`),
+      ...batchIds.map(batchName),
+      ...deliveryIds.map(deliveryName),
     ];
   }
 

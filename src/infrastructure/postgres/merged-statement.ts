@@ -1,4 +1,4 @@
-import { named, type Statement } from './statement.ts';
+import { named, type NamedText, type Statement } from './statement.ts';
 
 /** A piece of a bigger statement. Its parameters are numbered from $1, as if it stood alone; its name tells its text. */
 export interface Part {
@@ -29,7 +29,7 @@ export function writeAll(writes: readonly Write[], position: string): Statement 
   });
 }
 
-const known = new Map<string, { readonly name: string; readonly text: string }>();
+const known = new Map<string, NamedText>();
 
 /** The text is put together once for each sequence of names. */
 function merged(

@@ -37,7 +37,7 @@ import { writeGiftCards } from './gift-card-writes.ts';
 import type { GroupCommitOptions } from './group-commit-options.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { Part } from './merged-statement.ts';
-import { BY_ID_UNINDEXED, ofTenant } from './statement.ts';
+import { ofTenant } from './statement.ts';
 
 type Store = BatchStore<GiftCardKeys, LoadedBook, GiftCardChanges>;
 
@@ -150,21 +150,17 @@ const RECORDS_OF_ORDERS = {
 
 const BY_ID = `WHERE id = ANY($2::uuid[]) AND ${ofTenant()}`;
 
-/** Rows that no card's lock guards are locked as they are read, in order of id. */
-const lockedById = (table: string): string => `(SELECT * FROM gift_cards.${table} ${BY_ID}
-  ORDER BY ${BY_ID_UNINDEXED} FOR UPDATE)`;
-
 const REDEMPTIONS_BY_ID = {
   name: 'redemptions_by_id',
   text: `${all(REDEMPTION_JSON, `redemptions ${BY_ID}`)} AS named_redemptions`,
 };
 const DELIVERIES_BY_ID = {
   name: 'deliveries_by_id',
-  text: `(SELECT json_agg(${DELIVERY_JSON}) FROM ${lockedById('deliveries')} AS locked) AS deliveries`,
+  text: `${all(DELIVERY_JSON, `deliveries ${BY_ID}`)} AS deliveries`,
 };
 const BATCHES_BY_ID = {
   name: 'batches_by_id',
-  text: `(SELECT json_agg(${BATCH_JSON}) FROM ${lockedById('batches')} AS locked) AS batches`,
+  text: `${all(BATCH_JSON, `batches ${BY_ID}`)} AS batches`,
 };
 
 function bookOf(now: Date, cards: readonly CardCells[], rows: LoadedRows): LoadedBook {

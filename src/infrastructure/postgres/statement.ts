@@ -13,13 +13,16 @@ export interface Statement {
   readonly raw?: boolean;
 }
 
-const known = new Map<string, { readonly name: string; readonly text: string }>();
+/** A statement's text, and the name under which the server keeps its plan. */
+export type NamedText = Required<Pick<Statement, 'name' | 'text'>>;
+
+const known = new Map<string, NamedText>();
 
 /**
  * A statement's text with a name for its plan, which follows from the text: no two texts can meet under one name on a
  * connection that several versions or copies of this package share. For texts of which there are few: they are kept.
  */
-export function named(text: string): { readonly name: string; readonly text: string } {
+export function named(text: string): NamedText {
   let statement = known.get(text);
   if (statement === undefined) {
     known.set(text, (statement = { name: `portolan-${hash('sha256', text).slice(0, 16)}`, text }));

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
+import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, it } from 'mocha';
 import type { ClientBase } from 'pg';
 import pg from 'pg';
-import type { ConsumerEffect, LoggedEvent } from '../../src/application/shared/event-log.ts';
+import type { ConsumerEffect, ExclusiveConsumer, LoggedEvent } from '../../src/application/shared/event-log.ts';
 import {
   closing,
   eventOf,
@@ -116,6 +117,81 @@ describe('An exclusive consumer in PostgreSQL', () => {
     expect(await database.log.redrive(tenant, name, dead[0]?.eventId ?? '')).to.equal(true);
     const again = database.log.exclusive({ name, filter: { tenant }, handle, maxAttempts: 3 });
     await closing([again], () => until('one is handled after all', async () => (await counted()) === 1));
+  });
+
+  describe('with a row that somebody else holds', () => {
+    /** A consumer that locks the row of an event's number, and what it has handled. */
+    async function lockingConsumer(name: string, more: Partial<ExclusiveConsumer> = {}) {
+      const tenant = unique('held');
+      await owner.query(`CREATE TABLE IF NOT EXISTS public.locked (n int PRIMARY KEY);
+        GRANT SELECT, UPDATE ON public.locked TO portolan_app;
+        INSERT INTO public.locked SELECT generate_series(1, 5) ON CONFLICT DO NOTHING`);
+      const handled: number[] = [];
+      const handle = async ({ streamVersion }: LoggedEvent, { unit }: ConsumerEffect): Promise<void> => {
+        await (unit as ClientBase).query('SELECT FROM public.locked WHERE n = $1 FOR UPDATE', [streamVersion]);
+        handled.push(streamVersion);
+      };
+      await database.append(streamOf(tenant, 5));
+      const stranger = new pg.Client(database.ownerUrl);
+      await stranger.connect();
+      await stranger.query('BEGIN; SELECT FROM public.locked WHERE n = 3 FOR UPDATE');
+      const dead = () => database.log.deadEvents(tenant, 10, name);
+      return { consumer: { name, filter: { tenant }, handle, maxAttempts: 1, ...more }, handled, stranger, dead };
+    }
+
+    it('waits for it, as long as that takes, and counts no failed try', async () => {
+      const { consumer, handled, stranger, dead } = await lockingConsumer(unique('c'));
+      const reader = database.log.exclusive(consumer);
+      await closing([reader], async () => {
+        await delay(3_000);
+        expect(handled.at(-1)).to.equal(2);
+        expect(await dead()).to.deep.equal([]);
+        await stranger.end();
+        await until('all are handled', () => handled.at(-1) === 5);
+      });
+      // What a page had handled before it met the lock was rolled back, and handled again.
+      expect(handled.slice(-5)).to.deep.equal([1, 2, 3, 4, 5]);
+      expect(await dead()).to.deep.equal([]);
+    });
+
+    it('sets its event aside where any order will do, and comes back to it', async () => {
+      const name = unique('c');
+      const { consumer, handled, stranger, dead } = await lockingConsumer(name, { inAnyOrder: true });
+      const reader = database.log.exclusive(consumer);
+      const gaveUp = async () => (await consumerStates(database.pool)).find((state) => state.name === name)?.dead;
+      await closing([reader], async () => {
+        await until('the others are handled', () => handled.at(-1) === 5);
+        expect(handled.slice(-4)).to.deep.equal([1, 2, 4, 5]);
+        const [waiting] = await dead();
+        expect(waiting).to.include({ errorCode: 'request.resource_busy', attempts: 0, redriving: true });
+        await delay(3_000);
+        expect((await dead()).length).to.equal(1);
+        expect(await gaveUp(), 'events that it gave up on').to.equal(0);
+        await stranger.end();
+        await until('it is handled too', () => handled.at(-1) === 3);
+        await until('nothing waits', async () => (await dead()).length === 0);
+      });
+    });
+
+    it('holds up readers of the log, who wait for what it has appended, only for a moment', async () => {
+      const { consumer, stranger } = await lockingConsumer(unique('c'));
+      const effects = unique('effects');
+      const handle = async (event: LoggedEvent, effect: ConsumerEffect): Promise<void> => {
+        await database.appendWithin?.(effect.unit, [eventOf(effects)]);
+        await consumer.handle(event, effect);
+      };
+      const reader = database.log.exclusive({ ...consumer, handle });
+      await closing([reader], async () => {
+        for (let round = 0; round < 10; round += 1) {
+          const position = await database.append([eventOf(unique('other'))]);
+          const startedAt = performance.now();
+          await database.log.reached(position, AbortSignal.timeout(10_000));
+          expect(performance.now() - startedAt).to.be.below(1_900);
+          await delay(200);
+        }
+      });
+      await stranger.end();
+    });
   });
 
   it('handles nothing twice when its checkpoint is set back by hand', async () => {

@@ -118,6 +118,29 @@ describe('events of orders, from their way in to the cards', function () {
     expect(await dead()).to.deep.equal([]);
   });
 
+  it('wait for a card that a stranger holds, and delay nothing else', async () => {
+    const [held, free] = [await create(), await create()];
+    await pay(held, 'held', '40.00');
+    await pay(free, 'free', '40.00');
+    const stranger = new pg.Client(database.ownerUrl);
+    await stranger.connect();
+    await stranger.query('BEGIN');
+    await stranger.query('SELECT FROM gift_cards.cards WHERE id = $1 FOR UPDATE', [held.id]);
+    // The free card's event comes first: the transaction that meets the held one has its rows.
+    await ingest(refundOf(free, 'free', 'r1', '15.00'), refundOf(held, 'held', 'r1', '15.00'));
+    await handled();
+    expect(await balance(free)).to.equal('75.00');
+    const startedAt = performance.now();
+    await pay(free, 'another', '5.00');
+    expect(performance.now() - startedAt, 'a command on the free card').to.be.lessThan(900);
+    expect(await balance(held)).to.equal('60.00');
+    await stranger.end();
+    for (const deadline = Date.now() + 20_000; (await balance(held)) !== '75.00'; await delay(20)) {
+      expect(Date.now(), 'the refund is made').to.be.lessThan(deadline);
+    }
+    expect(await dead()).to.deep.equal([]);
+  });
+
   it('count once, whether the event or the refund comes again', async () => {
     const card = await create();
     await pay(card, 'twice', '40.00');

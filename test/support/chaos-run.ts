@@ -56,7 +56,8 @@ export async function runScenario(scenario: Scenario, note: (figures: string) =>
   const time = AbortSignal.timeout(seconds * 1000);
   const clients = Array.from({ length: CLIENTS }, (_, index) => new ChaosClient(index, cards, courier, ledger));
   const startedAt = performance.now();
-  const [kills] = await Promise.all([disturb(victims, kill, time), ...clients.map((client) => client.run(time))]);
+  const work = Promise.all([disturb(victims, kill, time), ...clients.map((client) => client.run(time))]);
+  const [kills] = await Promise.race([work, ...servers.map(({ died }) => died)]);
   note(figures(ledger, courier, (performance.now() - startedAt) / 1000, kills));
 
   expect(courier.faults, 'answers that no server should give').to.deep.equal([]);

@@ -29,13 +29,21 @@ export class ChaosServer {
   /** How often it was killed. */
   kills = 0;
   readonly #environment: NodeJS.ProcessEnv;
+  /** Rejects, with the last that it said, when it ends without having been told to. */
+  readonly died: Promise<never>;
+  readonly #die: (error: Error) => void;
   #child: ChildProcess | undefined;
+  #isEnding = false;
   /** The last of what it said, for when it dies of itself. */
   #words = '';
   readonly #onExit = (): void => void this.#child?.kill('SIGKILL');
 
   private constructor(port: number, { ownerUrl, applicationUrl, settings = {} }: ChaosServerOptions) {
     this.url = `http://127.0.0.1:${port}`;
+    const death = Promise.withResolvers<never>();
+    // Whoever waits for it is told; nobody has to.
+    death.promise.catch(() => undefined);
+    [this.died, this.#die] = [death.promise, death.reject];
     this.#environment = {
       ...{ PATH: process.env['PATH'], NODE_ENV: 'test', LOG_LEVEL: 'error', HOST: '127.0.0.1', PORT: `${port}` },
       ...{ DATABASE_URL: applicationUrl, DATABASE_OWNER_URL: ownerUrl, DATABASE_POOL_MAX: '30' },
@@ -62,6 +70,10 @@ export class ChaosServer {
       output.setEncoding('utf8').on('data', (text: string) => (this.#words = (this.#words + text).slice(-4_000)));
     }
     this.#child = child;
+    this.#isEnding = false;
+    child.once('exit', (code, signal) => {
+      if (!this.#isEnding) this.#die(new Error(`The server ended by itself (${code ?? signal}): ${this.#words}`));
+    });
     const deadline = Date.now() + readyWithinMs;
     while (!(await this.#isReady())) {
       if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
@@ -77,6 +89,7 @@ export class ChaosServer {
     if (child === undefined) return;
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`The server had died: ${this.#words}`);
     this.kills += 1;
+    this.#isEnding = true;
     child.kill('SIGKILL');
     await once(child, 'exit');
     this.#child = undefined;
@@ -87,6 +100,7 @@ export class ChaosServer {
     const child = this.#child;
     process.off('exit', this.#onExit);
     if (child === undefined) return 0;
+    this.#isEnding = true;
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGTERM');
       await once(child, 'exit');

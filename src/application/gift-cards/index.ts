@@ -96,6 +96,8 @@ export function giftCardConsumers(ports: GiftCardPorts): readonly ExclusiveConsu
     {
       name: 'gift-cards.orders',
       filter: { types: Object.keys(handlers) },
+      // Every order of arrival ends in the same balances and totals.
+      inAnyOrder: true,
       handle: (event, effect) => handlers[event.type as keyof typeof handlers](event, effect),
     },
   ];

@@ -66,6 +66,12 @@ export interface ExclusiveConsumer {
    * it first runs, for what must not be done for events of the past, such as sending mail.
    */
   readonly startAt?: 'beginning' | 'head';
+  /**
+   * Whether events may be handled in any order: then one that needs a row which somebody else holds is set aside, as a
+   * dead letter that is handed out again by itself, and others go on. By default (false) the consumer waits with it,
+   * for as long as that takes. Waiting for a row never counts as a failed try.
+   */
+  readonly inAnyOrder?: boolean;
 }
 
 /** An event that a consumer has given up on. */

@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { LoggedEvent } from '../../application/shared/event-log.ts';
+import { ResourceBusy } from '../../application/shared/errors.ts';
 import type { ConsumerState } from '../../application/shared/metrics.ts';
 import { named } from './statement.ts';
 
@@ -120,20 +121,34 @@ export class ConsumerStore {
   }
 
   /** Makes an event a dead letter and moves the checkpoint past it. */
-  async bury(lease: Lease, event: LoggedEvent, errorCode: string, attempts: number): Promise<void> {
+  bury(lease: Lease, event: LoggedEvent, errorCode: string, attempts: number): Promise<void> {
+    return this.#pass(lease, event, { errorCode, attempts, redrive: false });
+  }
+
+  /** Moves the checkpoint past an event that waits for a row: a dead letter that asks for another try by itself. */
+  setAside(lease: Lease, event: LoggedEvent): Promise<void> {
+    return this.#pass(lease, event, { errorCode: ResourceBusy.code, attempts: 0, redrive: true });
+  }
+
+  async #pass(
+    lease: Lease,
+    { eventId, position, tenant }: LoggedEvent,
+    { errorCode, attempts, redrive }: { errorCode: string; attempts: number; redrive: boolean },
+  ): Promise<void> {
     const { rowCount } = await this.#pool.query(
       `WITH passed AS (
          UPDATE portolan.consumers
             SET position = $4, attempts = 0, lease_until = clock_timestamp() + $8 * interval '1 millisecond'
           WHERE name = $1 AND fence = $2 RETURNING name)
-       INSERT INTO portolan.dead_events (consumer, event_id, position, error_code, attempts, tenant)
-       SELECT name, $3, $4, $5, $6, $7 FROM passed
+       INSERT INTO portolan.dead_events (consumer, event_id, position, error_code, attempts, tenant, redrive_requested_at)
+       SELECT name, $3, $4, $5, $6, $7, CASE WHEN $9 THEN clock_timestamp() END FROM passed
        ON CONFLICT (consumer, event_id) DO UPDATE
           SET error_code = excluded.error_code, attempts = dead_events.attempts + excluded.attempts,
-              created_at = clock_timestamp(), redrive_requested_at = NULL, redriven_at = NULL`,
-      [this.#name, lease.fence, event.eventId, event.position, errorCode, attempts, event.tenant, this.#leaseMs],
+              created_at = clock_timestamp(), redrive_requested_at = excluded.redrive_requested_at, redriven_at = NULL`,
+      [this.#name, lease.fence, eventId, position, errorCode, attempts, tenant, this.#leaseMs, redrive],
     );
     if (rowCount !== 1) throw new LeaseLost(this.#name);
+    lease.position = position;
   }
 
   /** The position of a dead event that is to be handled again. */
@@ -155,6 +170,16 @@ export class ConsumerStore {
     );
   }
 
+  /** Puts a dead event that still waits for a row behind the others that are to be handled again. */
+  async postpone(lease: Lease, eventId: string): Promise<void> {
+    await this.#pool.query(
+      `UPDATE portolan.dead_events SET redrive_requested_at = clock_timestamp()
+        WHERE consumer = $1 AND event_id = $3
+          AND EXISTS (SELECT FROM portolan.consumers WHERE name = $1 AND fence = $2)`,
+      [this.#name, lease.fence, eventId],
+    );
+  }
+
   /** Notes that another try of a dead event has failed; it stays dead until somebody asks again. */
   async stayDead(lease: Lease, eventId: string, errorCode: string): Promise<void> {
     const { rowCount } = await this.#pool.query(
@@ -171,7 +196,8 @@ export class ConsumerStore {
 export async function consumerStates(pool: Pool): Promise<ConsumerState[]> {
   const { rows } = await pool.query<Record<keyof ConsumerState, string>>(
     `SELECT name, position, (SELECT count(*) FROM portolan.dead_events
-                              WHERE consumer = name AND redriven_at IS NULL) AS dead
+                              WHERE consumer = name AND redriven_at IS NULL
+                                AND redrive_requested_at IS NULL) AS dead
        FROM portolan.consumers ORDER BY name`,
   );
   return rows.map(({ name, position, dead }) => ({ name, position: BigInt(position), dead: Number(dead) }));

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { EventHandler, LoggedEvent } from '../../application/shared/event-log.ts';
+import { isLockTimeout } from './batch-failure.ts';
 import type { ConsumerStore, Lease } from './consumer-store.ts';
 import { decodeEvent, readCells } from './event-rows.ts';
 import { inTransaction } from './log-transaction.ts';
@@ -13,7 +14,18 @@ export class TryFailed extends Error {
     super('An event could not be handled.', { cause });
     this.event = event;
   }
+
+  /** Whether the handler only waited for somebody else's lock. */
+  get isHeld(): boolean {
+    return isLockTimeout(this.cause);
+  }
 }
+
+/**
+ * How long a handler waits for a row that somebody else holds, in milliseconds. Meanwhile its transaction holds the rows
+ * of the events before it, and the readers of the log wait for what it has appended: hence hardly at all among others.
+ */
+const LOCK_MS = { amongOthers: 100, alone: 1_000 } as const;
 
 /** The server ends a transaction that its handler seems to have forgotten this much later than we would. */
 const SERVER_GRACE_MS = 5_000;
@@ -53,7 +65,8 @@ export class ConsumerTransaction {
    */
   async handle(lease: Lease, events: readonly LoggedEvent[], end: bigint): Promise<void> {
     const ids = events.map(({ eventId }) => eventId);
-    lease.position = await this.#run(lease, async (client, call) => {
+    const lockMs = events.length > 1 ? LOCK_MS.amongOthers : LOCK_MS.alone;
+    lease.position = await this.#run(lease, lockMs, async (client, call) => {
       const handled = await this.#store.consumed(client, ids);
       let done = 0;
       for (const event of events) {
@@ -71,7 +84,7 @@ export class ConsumerTransaction {
 
   /** Handles a dead event once more. Rejects as `handle` does. */
   async redrive(lease: Lease, eventId: string): Promise<void> {
-    await this.#run(lease, async (client, call) => {
+    await this.#run(lease, LOCK_MS.alone, async (client, call) => {
       const position = await this.#store.positionOfDead(client, eventId);
       if (position === undefined) return;
       const { rows } = await readCells(client, { after: position - 1n, upTo: position, limit: 1 });
@@ -85,12 +98,13 @@ export class ConsumerTransaction {
   /** Locks the lease first; so no two transactions of one consumer overlap. */
   async #run<Result>(
     lease: Lease,
+    lockMs: number,
     work: (client: PoolClient, call: (event: LoggedEvent) => Promise<void>) => Promise<Result>,
   ): Promise<Result> {
     const abort = new AbortController();
     const cancel = (): void => abort.abort(new Error('The consumer is stopping.'));
     this.#cancelling.addEventListener('abort', cancel);
-    const limits = { statementMs: this.#handlerMs, idleMs: this.#handlerMs + SERVER_GRACE_MS };
+    const limits = { statementMs: this.#handlerMs, idleMs: this.#handlerMs + SERVER_GRACE_MS, lockMs };
     let called = false;
     const locked = async (client: PoolClient): Promise<Result> => {
       await this.#store.lock(client, lease);

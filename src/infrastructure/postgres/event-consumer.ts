@@ -122,21 +122,26 @@ export class EventConsumer implements Running {
     try {
       await this.#transaction.redrive(lease, eventId);
       this.#host.onCommitted();
+      // The next of them right away, once a page was handled.
+      this.#renewAt = 0;
     } catch (error) {
       if (!(error instanceof TryFailed)) throw error;
+      if (error.isHeld) return this.#store.postpone(lease, eventId);
       this.#host.onError(error.cause);
       await this.#store.stayDead(lease, eventId, errorCodeOf(error.cause));
     }
   }
 
-  /** Handles a page in one transaction; if an event fails, each in its own, the failed one until it works or is dead. */
+  /** Handles a page in one transaction; if an event fails, each in its own, the failed one until its fate is settled. */
   async #handlePage(lease: Lease, page: EventPage): Promise<void> {
     const failure = await this.#try(lease, page.events, page.position);
     if (failure === undefined) return;
     for (const event of page.events) {
-      let failed = failure.event === event ? failure : await this.#try(lease, [event], event.position);
-      while (failed !== undefined && !this.#closed) {
-        if (await this.#dies(lease, event, failed.cause)) break;
+      // Alone it may wait longer for a row.
+      const isKnown = failure.event === event && !failure.isHeld;
+      let failed = isKnown ? failure : await this.#try(lease, [event], event.position);
+      for (let waits = 1; failed !== undefined && !this.#closed; waits += 1) {
+        if (await (failed.isHeld ? this.#yields(lease, event, failed, waits) : this.#dies(lease, event, failed))) break;
         failed = await this.#try(lease, [event], event.position);
       }
       if (this.#closed) return;
@@ -155,19 +160,34 @@ export class EventConsumer implements Running {
   }
 
   /** Counts a failed try. Says whether it was the last one; otherwise waits until it is time for the next. */
-  async #dies(lease: Lease, event: LoggedEvent, error: unknown): Promise<boolean> {
-    this.#host.onError(error);
+  async #dies(lease: Lease, event: LoggedEvent, { cause }: TryFailed): Promise<boolean> {
+    this.#host.onError(cause);
     const attempts = await this.#store.countFailure(lease);
-    if (isDead(this.#consumer, attempts, error)) {
-      await this.#store.bury(lease, event, errorCodeOf(error), attempts);
-      lease.position = event.position;
+    if (isDead(this.#consumer, attempts, cause)) {
+      await this.#store.bury(lease, event, errorCodeOf(cause), attempts);
       return true;
     }
-    const until = performance.now() + backoffMs(attempts, ...this.#host.settings.retryMs);
-    for (let restMs = until - performance.now(); restMs > 0 && !this.#closed; restMs = until - performance.now()) {
+    await this.#rest(lease, backoffMs(attempts, ...this.#host.settings.retryMs));
+    return false;
+  }
+
+  /** Says whether an event whose rows somebody holds was set aside; otherwise waits until it is time for another try. */
+  async #yields(lease: Lease, event: LoggedEvent, { cause }: TryFailed, waits: number): Promise<boolean> {
+    if (waits === 1) this.#host.onError(cause);
+    if (this.#consumer.inAnyOrder === true) {
+      await this.#store.setAside(lease, event);
+      return true;
+    }
+    await this.#rest(lease, backoffMs(waits, ...this.#host.settings.retryMs));
+    return false;
+  }
+
+  /** Keeps the lease and waits. */
+  async #rest(lease: Lease, ms: number): Promise<void> {
+    const until = performance.now() + ms;
+    for (let restMs = ms; restMs > 0 && !this.#closed; restMs = until - performance.now()) {
       await this.#tend(lease);
       await pause(Math.min(restMs, this.#host.settings.leaseMs / 3), this.#closing.signal);
     }
-    return false;
   }
 }

@@ -5,6 +5,8 @@ import { isConnectionLost } from './statement.ts';
 export interface TransactionLimits {
   readonly statementMs: number;
   readonly idleMs: number;
+  /** How long a statement may wait for a lock; as long as it may run if left out. */
+  readonly lockMs?: number;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface TransactionLimits {
  */
 export async function inTransaction<Result>(
   pool: Pool,
-  limits: TransactionLimits,
+  { statementMs, idleMs, lockMs = statementMs }: TransactionLimits,
   work: (client: PoolClient) => Promise<Result>,
   abort: AbortController = new AbortController(),
 ): Promise<Result> {
@@ -23,8 +25,8 @@ export async function inTransaction<Result>(
   const onError = (error: Error): void => abort.abort(error);
   client.on('error', onError);
   try {
-    await client.query(`BEGIN; SET LOCAL statement_timeout = ${limits.statementMs};
-                        SET LOCAL idle_in_transaction_session_timeout = ${limits.idleMs}`);
+    await client.query(`BEGIN; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL lock_timeout = ${lockMs};
+                        SET LOCAL idle_in_transaction_session_timeout = ${idleMs}`);
     const result = await work(client);
     const { command } = await client.query('COMMIT');
     if (command !== 'COMMIT') throw new Error('The commit was answered with a roll-back.');

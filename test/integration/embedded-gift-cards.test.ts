@@ -100,6 +100,23 @@ describe("gift cards on a caller's own pool", () => {
   before(async () => void (own = await embedder()));
   after(async () => own?.close());
 
+  it('reads the last instant of 9999 on connections whose time zone is ahead', async () => {
+    const { giftCards, close } = await embedder({ options: '-c TimeZone=Asia/Tokyo' });
+    try {
+      const { GiftCard } = giftCards.client();
+      const expiresAt = '9999-12-31T23:59:59.000Z';
+      const { id, code = '' } = await GiftCard.create({ amount: usd('50.00'), purchaserId: 'tokyo', expiresAt });
+      await GiftCard.hold({ code, orderId: 'o1', amount: usd('10.00') });
+      expect((await GiftCard.getCard({ cardId: id })).expiresAt).to.equal(expiresAt);
+      expect((await GiftCard.listCards({ purchaserId: 'tokyo' })).map((card) => card.expiresAt)).to.deep.equal([
+        expiresAt,
+      ]);
+      expect((await GiftCard.freeze({ cardId: id, reason: 'check' })).expiresAt).to.equal(expiresAt);
+    } finally {
+      await close();
+    }
+  });
+
   it('asks a connection for one thing at a time, also when many call', async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);

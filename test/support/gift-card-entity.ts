@@ -188,8 +188,8 @@ function freeze(value: unknown): void {
   for (const part of Object.values(value)) freeze(part);
 }
 
-/** An expiry that is due is booked before a refund. */
-export const beforeRefund = (card: GiftCard, at: Moment): GiftCard => card.expire('breakage', at) ?? card;
+/** An expiry that is due is booked before a refund and before voiding. */
+export const withDueExpiry = (card: GiftCard, at: Moment): GiftCard => card.expire('breakage', at) ?? card;
 export const money = ({ minor, currency }: ModelAmount): Money => Money.ofMinor(BigInt(minor), currency);
 export const dateOrNull = (until: number): Date | null => (until === Infinity ? null : new Date(until));
 export const pick = <T>(from: readonly T[], number: number): T | undefined => from[number % Math.max(1, from.length)];

@@ -148,9 +148,10 @@ export class GiftCardModel {
     to.until = Math.min(from.until, to.until);
   }
 
-  void(id: string): void {
+  void(id: string, now: number): void {
     const card = this.card(id);
     if (card.voided) throw new ModelRefusal('voided_card');
+    this.expire(id, now);
     for (const hold of this.#openHolds(id)) this.#giveBack(hold);
     card.balance = 0;
     card.voided = true;

@@ -240,7 +240,7 @@ export class HistoryRun {
       case 'void':
         return this.#both(
           (call) => handlers.void({ cardId, reason, account: 'void' }, call),
-          () => this.model.void(cardId) ?? true,
+          (now) => this.model.void(cardId, now) ?? true,
           (data) => data,
         );
       case 'freeze': {

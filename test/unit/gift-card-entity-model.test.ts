@@ -6,7 +6,7 @@ import { applyLegs, legsOfCard, refundableMinor } from '../../src/domain/gift-ca
 import type { RefundLeg } from '../../src/domain/gift-cards/records.ts';
 import { Money } from '../../src/domain/shared/money.ts';
 import { histories, type AmountChoice, type Command, type LegChoice } from '../support/gift-card-commands.ts';
-import { another, beforeRefund, dateOrNull, EntityBooks, money, pick, same } from '../support/gift-card-entity.ts';
+import { another, withDueExpiry, dateOrNull, EntityBooks, money, pick, same } from '../support/gift-card-entity.ts';
 import { ModelRefusal, type ModelAmount } from '../support/gift-card-model.ts';
 
 const UNIT_MS = 3_600_000;
@@ -75,7 +75,10 @@ class EntityRun extends EntityBooks {
       case 'hold':
         return this.#pay(id, command);
       case 'void':
-        return this.both('void', { predict: () => model.void(id), act: (at) => card().void(by, at) });
+        return this.both('void', {
+          predict: (now) => model.void(id, now),
+          act: (at) => withDueExpiry(card(), at).void(by, at),
+        });
       case 'freeze': {
         const act = (at: Moment) => card().freeze('reason', at);
         return this.both('freeze', { predict: (now) => model.freeze(id, now), act });
@@ -148,7 +151,7 @@ class EntityRun extends EntityBooks {
     const amount = this.#amount(choice, paid.cardId, Number(refundableMinor(paid)));
     this.both('refund', {
       predict: (now) => this.model.refund(paid.id, amount, now),
-      act: (at) => beforeRefund(this.card(paid.cardId), at).refund(paid, refundId, money(amount), at),
+      act: (at) => withDueExpiry(this.card(paid.cardId), at).refund(paid, refundId, money(amount), at),
     });
   }
 
@@ -190,7 +193,7 @@ class EntityRun extends EntityBooks {
         parked = legs.map(({ amountMinor }) => Number(amountMinor));
         return [...this.cards.keys()].flatMap((cardId) => {
           const paid = this.paidBy(cardId, order);
-          const card = beforeRefund(this.card(cardId), at);
+          const card = withDueExpiry(this.card(cardId), at);
           const applied = applyLegs(card, paid, legsOfCard(legs, cardId, paid), at);
           for (const { leg, parkedMinor } of applied.legs) parked[leg] = Number(parkedMinor);
           return applied.legs.length > 0 ? [applied.card] : [];
@@ -217,7 +220,7 @@ class EntityRun extends EntityBooks {
     const undo = (cardId: string, at: Moment): GiftCard => {
       const released = this.card(cardId).releaseOrder(order, at);
       const paid = this.paidBy(cardId, order).filter((payment) => refundableMinor(payment) > 0n);
-      let card = paid.length === 0 ? released : beforeRefund(released, at);
+      let card = paid.length === 0 ? released : withDueExpiry(released, at);
       for (const payment of paid) {
         card = card.refund(payment, 'cancel', Money.ofMinor(refundableMinor(payment), payment.currency), at);
       }

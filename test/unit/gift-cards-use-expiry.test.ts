@@ -69,6 +69,23 @@ describe('the sweep', () => {
     expect(await world.sweep()).to.include({ released: 0 });
   });
 
+  it('makes no difference to a card that is voided after its time, whether it came before or not', async () => {
+    const [swept, unswept] = [await expiring(10), await expiring(10)];
+    world.pass(10);
+    await world.call('void', { cardId: unswept.id, reason: 'fraud' });
+    await world.sweep();
+    await world.call('void', { cardId: swept.id, reason: 'fraud' });
+    for (const { id } of [swept, unswept]) {
+      const entries = await world.call('listTransactions', { cardId: id });
+      expect(entries.map(({ type, amount }) => [type, amount.amount])).to.deep.equal([
+        ['expiry', '50.00'],
+        ['creation', '50.00'],
+      ]);
+    }
+    expect(world.events('expired')).to.have.length(2);
+    expect(world.events('voided').map(({ payload }) => payload['amount'])).to.deep.equal(['0.00', '0.00']);
+  });
+
   it('leaves alone cards that were voided or whose expiry was moved', async () => {
     const [voided, moved] = [await expiring(10), await expiring(10)];
     await world.call('void', { cardId: voided.id, reason: 'fraud' });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { GiftCardWorld, SHOP, usd } from '../support/gift-card-world.ts';
+import { GiftCardWorld, person, SHOP, usd } from '../support/gift-card-world.ts';
 
 describe('transfers between gift cards', () => {
   let world: GiftCardWorld;
@@ -81,6 +81,17 @@ describe('transfers between gift cards', () => {
     expect(error.code).to.equal('gift_cards.transfer_shortens_expiry');
     await world.call('transfer', { ...input, acceptEarlierExpiry: true });
     expect((await world.call('getCard', { cardId: to.id })).expiresAt).to.equal(expiresAt);
+  });
+
+  it('are made by staff between cards that they name by id, bound ones included', async () => {
+    const bound = await world.issue('50.00', { holderId: 'ann' });
+    const clerk = { principal: person('clerk', 'gift-cards:transfer') };
+    const amount = usd('5.00');
+    for (const payer of [from, bound]) {
+      await world.call('transfer', { fromCardId: payer.id, toCardId: to.id, amount }, clerk);
+    }
+    expect(await world.balance(to.id)).to.equal('30.00');
+    expect(world.events('transferred').map(({ actor }) => actor)).to.deep.equal(Array(4).fill('user:clerk'));
   });
 
   it('never spend a bound card by its code', async () => {

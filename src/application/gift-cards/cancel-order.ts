@@ -10,7 +10,7 @@ import { accept } from './answers.ts';
 import { cardById } from './card-lookup.ts';
 import { orderCancelled } from './events.ts';
 import { contextOf, foreignData } from './order-events.ts';
-import { beforeRefund } from './order-payments.ts';
+import { withDueExpiry } from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 
 type Ports = Pick<GiftCardPorts, 'cards' | 'policy' | 'ids'>;
@@ -53,7 +53,7 @@ function undoOrder(
   if (refundable.length === 0) return released;
   return refundable.reduce(
     (next, paid) => next.refund(paid, `cancel:${orderId}`, Money.ofMinor(refundableMinor(paid), paid.currency), moment),
-    beforeRefund(released, expiryAccount, moment),
+    withDueExpiry(released, expiryAccount, moment),
   );
 }
 

@@ -63,10 +63,10 @@ export function amountDue(card: GiftCard, orderTotal: AmountIn | undefined, now:
 }
 
 /**
- * The card as refunds find it. An expiry that is due is booked first, so that the sweep doesn't take what comes back
- * after it.
+ * The card with its expiry booked where that is due, so that what refunds, cancellations and voiding leave doesn't depend
+ * on whether the sweep came before them.
  */
-export function beforeRefund(card: GiftCard, expiryAccount: HouseAccount, moment: Moment): GiftCard {
+export function withDueExpiry(card: GiftCard, expiryAccount: HouseAccount, moment: Moment): GiftCard {
   return card.expire(expiryAccount, moment) ?? card;
 }
 
@@ -82,7 +82,7 @@ export function applyWaitingLegs(
   const redemptions = redemptionsOf(book, card, orderId);
   const legs = legsOfCard(legsOfOrder, card.id, redemptions).filter(({ parkedMinor }) => parkedMinor > 0n);
   if (legs.length === 0 || redemptions.length === 0) return { card, legs: [] };
-  return applyLegs(beforeRefund(card, expiryAccount, moment), redemptions, legs, moment);
+  return applyLegs(withDueExpiry(card, expiryAccount, moment), redemptions, legs, moment);
 }
 
 /** Accepts a payment that the card has just made, and gives the refunds that waited for it. */

@@ -8,7 +8,7 @@ import { readOptionalAmount } from './amounts.ts';
 import { accept, reply } from './answers.ts';
 import { cardById } from './card-lookup.ts';
 import type { giftCards } from './contract.ts';
-import { beforeRefund } from './order-payments.ts';
+import { withDueExpiry } from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 
 type Ports = Pick<GiftCardPorts, 'cards' | 'policy' | 'ids'>;
@@ -23,7 +23,7 @@ export function refundToCard({ cards, policy, ids }: Ports): Handler<(typeof gif
       if (redemption === undefined) throw new RedemptionNotFound('There is no such redemption.');
       const refunded = amount?.(redemption.currency) ?? refundable(redemption);
       const moment = { now: book.now, newId: ids };
-      const before = beforeRefund(cardById(book, redemption.cardId), policy.expiryAccount, moment);
+      const before = withDueExpiry(cardById(book, redemption.cardId), policy.expiryAccount, moment);
       const card = before.refund(redemption, refundId, refunded, moment);
       const answer = { refundId, refundedAmount: refunded.toJSON(), newBalance: card.balance.toJSON() };
       return accept(answer, { cards: [card] });

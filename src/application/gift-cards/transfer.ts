@@ -45,8 +45,9 @@ export function transfer({ cards, ids, ...ports }: Ports): Handler<Transfer> {
 }
 
 /**
- * A card that is bound to a holder is never spent by its code. Who may transfer only what is his names cards by id that
- * are bound to him; the receiving one may be any whose code he has. Throws `HolderMismatch`.
+ * A card that is bound to a holder is never spent by its code. Staff name cards by id, as in all that is theirs to do.
+ * Who may transfer only what is his names cards by id that are bound to him; the receiving one may be any whose code he
+ * has. Throws `HolderMismatch`.
  */
 function requireMayTransfer(payer: GiftCard, payee: GiftCard, input: ParsedInputOf<Transfer>, call: Call): void {
   if (input.fromCode !== undefined) payer.requireHolder(undefined);

@@ -3,6 +3,7 @@ import type { Handler } from '../shared/pipeline.ts';
 import { accept, reply } from './answers.ts';
 import { lookUp } from './card-lookup.ts';
 import type { giftCards } from './contract.ts';
+import { withDueExpiry } from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 import { lookUpByStaff } from './refusals.ts';
 
@@ -15,7 +16,8 @@ export function voidCard({ cards, ids, ...ports }: Ports): Handler<(typeof giftC
       const lookup = lookUp(ports, input);
       const by = { adminId: input.adminId ?? subjectOf(call.principal), reason: input.reason, account: input.account };
       const committed = await cards.update(commandContext(call), lookup.keys, (book) => {
-        const card = lookup.in(book).void(by, { now: book.now, newId: ids });
+        const moment = { now: book.now, newId: ids };
+        const card = withDueExpiry(lookup.in(book), ports.policy.expiryAccount, moment).void(by, moment);
         return accept(true, { cards: [card] });
       });
       return reply(committed);

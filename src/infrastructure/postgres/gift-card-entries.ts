@@ -1,4 +1,5 @@
 import type { JournalEntry } from '../../domain/gift-cards/journal.ts';
+import { instantOf } from './gift-card-rows.ts';
 
 /** A row of `gift_cards.transactions` as a JSON object. */
 export const ENTRY_JSON = `json_build_object('gift_card_id', gift_card_id, 'entry_number', entry_number, 'id', id,
@@ -38,5 +39,5 @@ export const entryOf = (row: EntryRow): JournalEntry => ({
   orderId: row.order_id,
   referenceId: row.reference_id,
   metadata: row.metadata,
-  createdAt: new Date(row.created_at),
+  createdAt: instantOf(row.created_at),
 });

@@ -81,8 +81,6 @@ export const BATCH_JSON = `json_build_object('id', id, 'card_count', card_count,
   'purchaser_id', purchaser_id, 'expires_at', expires_at, 'sealed_seed', sealed_seed, 'status', status,
   'codes_until', codes_until, 'created_at', created_at)`;
 
-const date = (text: string | null): Date | null => (text === null ? null : new Date(text));
-
 export function holdOf(row: HoldRow): Hold {
   return {
     id: row.id,
@@ -93,16 +91,22 @@ export function holdOf(row: HoldRow): Hold {
     amountMinor: BigInt(row.amount),
     status: row.status,
     balanceAfterMinor: BigInt(row.balance_after),
-    expiresAt: new Date(row.expires_at),
-    createdAt: new Date(row.created_at),
-    endedAt: date(row.ended_at),
+    expiresAt: instantOf(row.expires_at),
+    createdAt: instantOf(row.created_at),
+    endedAt: instant(row.ended_at),
   };
 }
 
-/** PostgreSQL writes `2026-11-21 03:57:52.123+00`; ECMAScript reads it with a T and minutes of the offset. */
+/**
+ * PostgreSQL writes `2026-11-21 03:57:52.123+00`; ECMAScript reads it with a T, minutes of the offset, and six digits of
+ * a year above 9999, which the end of 9999 is on a connection of a caller's whose time zone is ahead. Throws a
+ * `TypeError` for times in another style.
+ */
 export function instantOf(text: string): Date {
-  const iso = text.replace(' ', 'T');
-  return new Date(/[+-]\d\d$/.test(iso) ? `${iso}:00` : iso);
+  const iso = text.replace(' ', 'T').replace(/^\d{5}-/, '+0$&');
+  const instant = new Date(/[+-]\d\d$/.test(iso) ? `${iso}:00` : iso);
+  if (Number.isNaN(instant.getTime())) throw new TypeError('Times are not written as with the DateStyle ISO.');
+  return instant;
 }
 
 const instant = (text: string | null): Date | null => (text === null ? null : instantOf(text));
@@ -160,7 +164,7 @@ export function redemptionOf(row: RedemptionRow): Redemption {
     amountMinor: BigInt(row.amount),
     refundedMinor: BigInt(row.refunded),
     balanceAfterMinor: BigInt(row.balance_after),
-    createdAt: new Date(row.created_at),
+    createdAt: instantOf(row.created_at),
   };
 }
 
@@ -186,14 +190,14 @@ export function legOf(row: LegRow): RefundLeg {
     currency: row.currency,
     amountMinor: BigInt(row.amount),
     parkedMinor: BigInt(row.parked),
-    receivedAt: new Date(row.received_at),
+    receivedAt: instantOf(row.received_at),
   };
 }
 
 export const markOf = (row: { order_id: Text; cancelled_at: Text; marks_until: Text }): OrderMark => ({
   orderId: row.order_id,
-  cancelledAt: new Date(row.cancelled_at),
-  marksUntil: new Date(row.marks_until),
+  cancelledAt: instantOf(row.cancelled_at),
+  marksUntil: instantOf(row.marks_until),
 });
 
 export interface DeliveryRow {
@@ -210,8 +214,8 @@ export const deliveryOf = (row: DeliveryRow): Delivery => ({
   cardId: row.card_id,
   sealedCode: row.sealed_code,
   status: row.status,
-  createdAt: new Date(row.created_at),
-  deliveredAt: date(row.delivered_at),
+  createdAt: instantOf(row.created_at),
+  deliveredAt: instant(row.delivered_at),
 });
 
 export interface BatchRow {
@@ -239,11 +243,11 @@ export const batchOf = (row: BatchRow): Batch => ({
   prefix: row.prefix,
   codeLength: row.code_length,
   purchaserId: row.purchaser_id,
-  expiresAt: date(row.expires_at),
+  expiresAt: instant(row.expires_at),
   sealedSeed: row.sealed_seed,
   status: row.status,
-  codesUntil: new Date(row.codes_until),
-  createdAt: new Date(row.created_at),
+  codesUntil: instantOf(row.codes_until),
+  createdAt: instantOf(row.created_at),
 });
 
 const CHANGED_BY_PAYMENTS: ReadonlySet<string> = new Set<keyof GiftCardSnapshot>([

@@ -123,6 +123,7 @@ CREATE TABLE gift_cards.refund_legs (
   currency      text        NOT NULL,
   amount        bigint      NOT NULL CHECK (amount >= 0),
   parked        bigint      NOT NULL CHECK (parked BETWEEN 0 AND amount),
+  closed        boolean     NOT NULL,
   received_at   timestamptz NOT NULL,
   PRIMARY KEY (tenant, order_id, refund_id, leg)
 );

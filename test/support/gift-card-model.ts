@@ -45,6 +45,8 @@ export interface ModelLeg {
   readonly payment?: string;
   readonly currency: string;
   waiting: number;
+  /** Whether the order was cancelled, so that what waits waits for ever. */
+  closed?: boolean;
 }
 
 /** An amount in minor units, small enough for a number. */
@@ -197,6 +199,7 @@ export class GiftCardModel {
       const refundable = this.#paymentsOf(order, card).some(({ amount, refunded }) => refunded < amount);
       if (movable && refundable) this.#settle(order, card, now);
     }
+    if ((this.cancelled.get(order) ?? 0) > now) this.#closeLegs(order);
   }
 
   cancel(order: string, markMs: number, now: number): void {
@@ -204,6 +207,7 @@ export class GiftCardModel {
     for (const hold of this.holds.values()) if (hold.order === order && hold.state === 'open') this.#giveBack(hold);
     for (const card of new Set(payments.map((payment) => payment.card))) this.expire(card, now);
     for (const payment of payments) this.#refund(payment, payment.amount - payment.refunded, now);
+    this.#closeLegs(order);
     if ((this.cancelled.get(order) ?? 0) <= now) this.cancelled.set(order, now + markMs);
   }
 
@@ -324,10 +328,15 @@ export class GiftCardModel {
     return this.payments.filter((payment) => payment.order === order && payment.card === card);
   }
 
+  #closeLegs(order: string): void {
+    for (const leg of this.legs.values()) if (leg.order === order && leg.waiting > 0) leg.closed = true;
+  }
+
   #waiting(order: string, card: string): ModelLeg[] {
     const own = this.#paymentsOf(order, card).map(({ id }) => id);
     return [...this.legs.values()].filter(
-      (leg) => leg.order === order && leg.waiting > 0 && (leg.card === card || own.includes(leg.payment ?? '')),
+      (leg) =>
+        leg.order === order && leg.waiting > 0 && !leg.closed && (leg.card === card || own.includes(leg.payment ?? '')),
     );
   }
 

@@ -211,7 +211,7 @@ class EntityRun extends EntityBooks {
     const target =
       paid === undefined ? { cardId: card.id, redemptionId: null } : { cardId: null, redemptionId: paid.id };
     const currency = rightCurrency ? card.currency : another(card.currency);
-    const amounts = { currency, amountMinor: BigInt(minor), parkedMinor: BigInt(minor) };
+    const amounts = { currency, amountMinor: BigInt(minor), parkedMinor: BigInt(minor), closed: false };
     return { ...of, ...target, ...amounts, receivedAt: new Date(this.now) };
   }
 

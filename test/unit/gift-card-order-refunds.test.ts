@@ -17,7 +17,7 @@ function paidCard(...amounts: readonly string[]): { card: GiftCard; paid: readon
 
 const leg = (minor: bigint, differing: Partial<RefundLeg> = {}): RefundLeg => ({
   ...{ orderId: 'order', refundId: 'refund', leg: 0, cardId: null, redemptionId: null, currency: 'USD' },
-  ...{ amountMinor: minor, parkedMinor: minor, receivedAt: NOW },
+  ...{ amountMinor: minor, parkedMinor: minor, closed: false, receivedAt: NOW },
   ...differing,
 });
 

@@ -188,6 +188,30 @@ describe('orders that are refunded or cancelled', () => {
       );
     });
 
+    for (const early of ['a refund', 'the cancellation'] as const) {
+      it(`gives nothing back of what is paid after its mark, if ${early} came first`, async () => {
+        await redeem('40.00');
+        const refund = () => world.refunded('o1', 'r1', { cardId: card.id, amount: usd('15.00') });
+        const arrivals = [refund, () => world.cancelled('o1')];
+        for (const arrive of early === 'a refund' ? arrivals : arrivals.toReversed()) await arrive();
+        expect(await world.balance(card.id)).to.equal('100.00');
+        world.passDays(31);
+        await redeem('30.00', { purpose: 'again' });
+        expect(await world.balance(card.id)).to.equal('70.00');
+        // Of the order as it was paid anew.
+        await world.refunded('o1', 'r2', { cardId: card.id, amount: usd('10.00') });
+        expect(await world.balance(card.id)).to.equal('80.00');
+      });
+    }
+
+    it('gives nothing back of later payments for refunds that waited when it came', async () => {
+      await world.refunded('o1', 'r1', { cardId: card.id, amount: usd('15.00') });
+      await world.cancelled('o1');
+      world.passDays(31);
+      await redeem('40.00');
+      expect(await world.balance(card.id)).to.equal('60.00');
+    });
+
     it('ends an open hold, so that it cannot be captured', async () => {
       const { holdId } = await world.call('hold', { code: card.code, orderId: 'o1', amount: usd('40.00') });
       await world.cancelled('o1');

@@ -10,14 +10,14 @@ import { accept } from './answers.ts';
 import { cardById } from './card-lookup.ts';
 import { orderCancelled } from './events.ts';
 import { contextOf, foreignData } from './order-events.ts';
-import { withDueExpiry } from './order-payments.ts';
+import { closeLeg, withDueExpiry } from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 
 type Ports = Pick<GiftCardPorts, 'cards' | 'policy' | 'ids'>;
 
 /**
- * Takes in that an order was cancelled: its holds are released, what is left of its redemptions is refunded, and a mark
- * refuses payments that come later. A second time finds nothing left to do.
+ * Takes in that an order was cancelled: its holds are released, what is left of its redemptions is refunded, refunds that
+ * wait for payments wait no more, and a mark refuses payments that come later. A second time finds nothing left to do.
  */
 export function cancelOrder({ cards, policy, ids }: Ports): EventHandler {
   return async (event, effect) => {
@@ -29,7 +29,9 @@ export function cancelOrder({ cards, policy, ids }: Ports): EventHandler {
         .map((card) => undoOrder(book, card, orderId, policy.expiryAccount, moment))
         .filter((card) => card.changes.events.length > 0);
       const mark = newMark(book, orderId, policy.cancelMarkSeconds);
-      return accept(true, { cards: changed, marks: mark === undefined ? [] : [mark] });
+      const known = book.legsOfOrder(orderId);
+      const legs = known.map(closeLeg).filter((leg) => !known.includes(leg));
+      return accept(true, { cards: changed, legs, marks: mark === undefined ? [] : [mark] });
     });
   };
 }

@@ -18,9 +18,18 @@ export interface PaymentPurpose {
 
 /** Throws `OrderCancelled` while the mark of a cancelled order stands. */
 export function requireOrderOpen(book: GiftCardBook, orderId: string): void {
-  const mark = book.markOfOrder(orderId);
-  if (mark !== undefined && book.now < mark.marksUntil) throw new OrderCancelled('The order was cancelled.');
+  if (isCancelled(book, orderId)) throw new OrderCancelled('The order was cancelled.');
 }
+
+/** Whether the mark of a cancelled order stands. */
+export function isCancelled(book: GiftCardBook, orderId: string): boolean {
+  const mark = book.markOfOrder(orderId);
+  return mark !== undefined && book.now < mark.marksUntil;
+}
+
+/** The leg of an order that is cancelled: what it did not get before it never gets. */
+export const closeLeg = (leg: RefundLeg): RefundLeg =>
+  leg.parkedMinor > 0n && !leg.closed ? { ...leg, closed: true } : leg;
 
 /** Whatever names an order loads all its payments, so that they have an end. */
 export const MAX_PAYMENTS_OF_ORDER = 1_000;
@@ -80,7 +89,7 @@ export function applyWaitingLegs(
   moment: Moment,
 ): { readonly card: GiftCard; readonly legs: readonly RefundLeg[] } {
   const redemptions = redemptionsOf(book, card, orderId);
-  const legs = legsOfCard(legsOfOrder, card.id, redemptions).filter(({ parkedMinor }) => parkedMinor > 0n);
+  const legs = legsOfCard(legsOfOrder, card.id, redemptions).filter((leg) => leg.parkedMinor > 0n && !leg.closed);
   if (legs.length === 0 || redemptions.length === 0) return { card, legs: [] };
   return applyLegs(withDueExpiry(card, expiryAccount, moment), redemptions, legs, moment);
 }

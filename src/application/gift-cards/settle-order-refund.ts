@@ -9,7 +9,7 @@ import { accept } from './answers.ts';
 import { cardById } from './card-lookup.ts';
 import { orderRefunded } from './events.ts';
 import { contextOf, foreignData } from './order-events.ts';
-import { applyWaitingLegs } from './order-payments.ts';
+import { applyWaitingLegs, closeLeg, isCancelled } from './order-payments.ts';
 import type { GiftCardPorts } from './ports.ts';
 
 /** Whatever names an order loads all its legs, so that they have an end; beyond it the event becomes a dead letter. */
@@ -20,7 +20,7 @@ type Ports = Pick<GiftCardPorts, 'cards' | 'policy' | 'ids'>;
 
 /**
  * Takes in the refund of an order: each of its legs counts once, goes to the redemptions that are there, and otherwise
- * waits for those that are still to come. A refund without legs isn't about gift cards.
+ * waits for those that are still to come, unless the order is cancelled. A refund without legs isn't about gift cards.
  */
 export function settleOrderRefund({ cards, policy, ids }: Ports): EventHandler {
   return async (event, effect) => {
@@ -43,7 +43,8 @@ export function settleOrderRefund({ cards, policy, ids }: Ports): EventHandler {
         for (const leg of applied.legs) legs.set(keyOf(leg), leg);
         if (applied.legs.length > 0) refunded.push(applied.card);
       }
-      return accept(true, { cards: refunded, legs: [...legs.values()].filter((leg) => !known.includes(leg)) });
+      const settled = isCancelled(book, orderId) ? [...legs.values()].map(closeLeg) : [...legs.values()];
+      return accept(true, { cards: refunded, legs: settled.filter((leg) => !known.includes(leg)) });
     });
   };
 }
@@ -54,7 +55,7 @@ function legsOf({ orderId, refundId, legs }: RefundOfCards): readonly Omit<Refun
     const { minor, currency } = readNewAmount(amount);
     // A redemption names its card: the leg is that card's, whatever else it says.
     const target = redemptionId === null ? { cardId, redemptionId } : { cardId: null, redemptionId };
-    return { orderId, refundId, leg, ...target, currency, amountMinor: minor, parkedMinor: minor };
+    return { orderId, refundId, leg, ...target, currency, amountMinor: minor, parkedMinor: minor, closed: false };
   });
 }
 

@@ -19,7 +19,7 @@ async function orderWithEverything(scenario: Scenario) {
   const [delivery, batch] = [randomUUID(), newBatch(now)];
   const leg = { orderId, refundId: 'refund', leg: 0, cardId: named, redemptionId: null, currency: 'USD' };
   await scenario.store({
-    legs: [{ ...leg, amountMinor: 10n, parkedMinor: 10n, receivedAt: now }],
+    legs: [{ ...leg, amountMinor: 10n, parkedMinor: 10n, closed: false, receivedAt: now }],
     marks: [{ orderId, cancelledAt: now, marksUntil: now }],
     deliveries: [
       { id: delivery, cardId: payer, sealedCode: null, status: 'pending', createdAt: now, deliveredAt: null },

@@ -171,7 +171,7 @@ export const listCases: readonly GiftCardCase[] = [
       const receivedAt = await site.reader.now();
       const leg = (orderId: string, index: number, parkedMinor: bigint): RefundLeg => ({
         ...{ orderId, refundId: 'refund', leg: index, cardId: randomUUID(), redemptionId: null, currency: 'USD' },
-        ...{ amountMinor: 10n, parkedMinor, receivedAt: new Date(receivedAt.getTime() - index) },
+        ...{ amountMinor: 10n, parkedMinor, closed: false, receivedAt: new Date(receivedAt.getTime() - index) },
       });
       const legs = [leg('a', 1, 1n), leg('a', 2, 0n), leg('b', 3, 10n), leg('b', 4, 2n), leg('a', 5, 3n)];
       await scenario.store({ legs });

@@ -190,17 +190,17 @@ export const recordCases: readonly GiftCardCase[] = [
     },
   },
   {
-    title: 'keeps refund legs, and what is parked of each',
+    title: 'keeps refund legs, what is parked of each, and whether it is closed',
     async run(site) {
       const scenario = new Scenario(site);
       const receivedAt = await site.reader.now();
       const leg = (refundId: string, index: number, parkedMinor: bigint): RefundLeg => ({
         ...{ orderId: 'örder', refundId, leg: index, cardId: null, redemptionId: randomUUID(), currency: 'KWD' },
-        ...{ amountMinor: MAX_MINOR, parkedMinor, receivedAt },
+        ...{ amountMinor: MAX_MINOR, parkedMinor, closed: false, receivedAt },
       });
       const legs = [leg('refund', 0, MAX_MINOR), leg('refund', 1, 0n), leg('другой', 0, 5n)];
       await scenario.store({ legs });
-      const changed = { ...leg('refund', 0, 7n), redemptionId: legs[0]?.redemptionId ?? null };
+      const changed = { ...leg('refund', 0, 7n), redemptionId: legs[0]?.redemptionId ?? null, closed: true };
       await scenario.store({ legs: [changed] });
       let stored: readonly RefundLeg[] = [];
       await scenario.update({ orderIds: ['örder'] }, (book) => {

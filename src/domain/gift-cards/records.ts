@@ -52,6 +52,8 @@ export interface RefundLeg {
   readonly amountMinor: bigint;
   /** What found no redemption to go back to: it waits for one, and stays as the excess if none comes. */
   readonly parkedMinor: bigint;
+  /** Whether the order was cancelled: all that it was paid has gone back, and what is parked is excess for good. */
+  readonly closed: boolean;
   readonly receivedAt: Date;
 }
 

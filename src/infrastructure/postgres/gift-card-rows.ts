@@ -69,7 +69,7 @@ export const REDEMPTION_JSON = `json_build_object('id', id, 'card_id', card_id, 
 /** A row of `gift_cards.refund_legs` as a JSON object. */
 export const LEG_JSON = `json_build_object('order_id', order_id, 'refund_id', refund_id, 'leg', leg,
   'card_id', card_id, 'redemption_id', redemption_id, 'currency', currency, 'amount', amount::text,
-  'parked', parked::text, 'received_at', received_at)`;
+  'parked', parked::text, 'closed', closed, 'received_at', received_at)`;
 
 /** A row of `gift_cards.deliveries` as a JSON object. */
 export const DELIVERY_JSON = `json_build_object('id', id, 'card_id', card_id, 'sealed_code', sealed_code,
@@ -177,6 +177,7 @@ export interface LegRow {
   readonly currency: Text;
   readonly amount: Text;
   readonly parked: Text;
+  readonly closed: boolean;
   readonly received_at: Text;
 }
 
@@ -190,6 +191,7 @@ export function legOf(row: LegRow): RefundLeg {
     currency: row.currency,
     amountMinor: BigInt(row.amount),
     parkedMinor: BigInt(row.parked),
+    closed: row.closed,
     receivedAt: instantOf(row.received_at),
   };
 }

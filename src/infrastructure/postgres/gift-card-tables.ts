@@ -195,12 +195,13 @@ export const LEGS = new TableWrite<RefundLeg>(
     currency: ['text', ({ currency }) => currency],
     amount: ['bigint', ({ amountMinor }) => amountMinor],
     parked: ['bigint', ({ parkedMinor }) => parkedMinor],
+    closed: ['boolean', ({ closed }) => closed],
     received_at: ['timestamptz', ({ receivedAt }) => receivedAt],
   },
   {
     text: insertInto(
       'refund_legs',
-      'ON CONFLICT (tenant, order_id, refund_id, leg) DO UPDATE SET parked = excluded.parked',
+      'ON CONFLICT (tenant, order_id, refund_id, leg) DO UPDATE SET parked = excluded.parked, closed = excluded.closed',
     ),
     key: ({ orderId, refundId, leg }) => JSON.stringify([orderId, refundId, leg]),
   },

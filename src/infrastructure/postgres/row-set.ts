@@ -1,5 +1,5 @@
 /** A value of a row as it is written; anything structured is text by then. */
-export type Cell = string | number | bigint | Date | null;
+export type Cell = string | number | bigint | boolean | Date | null;
 
 /** Columns in order: the type in the database, and the value of a row. */
 export type Columns<Row> = Readonly<Record<string, readonly [type: string, of: (row: Row) => Cell]>>;

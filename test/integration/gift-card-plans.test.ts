@@ -21,7 +21,7 @@ const FILL = `
   INSERT INTO gift_cards.holds (id, tenant, card_id, order_id, purpose, currency, amount, status, balance_after, expires_at, created_at)
     SELECT gen_random_uuid(), $1, gen_random_uuid(), 'old-' || n, 'payment', 'USD', 1, 'open', 0, 'infinity', now() FROM generate_series(1, ${ROWS}) n;
   INSERT INTO gift_cards.refund_legs (tenant, order_id, refund_id, leg, currency, amount, parked, closed, received_at)
-    SELECT $1, 'old-' || n, 'refund', 0, 'USD', 1, 1, now() FROM generate_series(1, ${ROWS}) n;
+    SELECT $1, 'old-' || n, 'refund', 0, 'USD', 1, 1, false, now() FROM generate_series(1, ${ROWS}) n;
   INSERT INTO gift_cards.cancelled_orders (tenant, order_id, cancelled_at, marks_until)
     SELECT $1, 'old-' || n, now(), 'infinity' FROM generate_series(1, ${ROWS}) n;
   INSERT INTO portolan.receipts (id, tenant, operation, fingerprint, outcome)

@@ -215,9 +215,22 @@ export class CardLives {
     throw new Error('Nothing has come.');
   }
 
+  /** Staff that writes the code of a card where only a reason belongs, or a greeting. */
+  async #careless(code: string): Promise<void> {
+    const reason = `Lost ${code}, she says`;
+    for (const operation of ['void', 'freeze', 'unfreeze', 'reissue-code']) {
+      expect((await this.#server.post(`gift-cards/${operation}`, { code, reason })).status).to.equal(400);
+    }
+    const extend = { code, reason: code.toLowerCase(), expiresAt: null };
+    expect((await this.#server.post('gift-cards/extend-expiry', extend)).status).to.equal(400);
+    const gift = { amount: usd('1.00'), purchaserId: 'buyer', recipientEmail: PERSON.email, message: reason };
+    expect((await this.#server.post('gift-cards/create', gift)).status).to.equal(400);
+  }
+
   /** Requests that go wrong, with codes in the right place and in the wrong ones. */
   async #attempts(): Promise<void> {
     const { code } = await this.#create();
+    await this.#careless(code);
     const typo = code.slice(0, -1) + (code.endsWith('0') ? '1' : '0');
     for (const body of [
       ...[

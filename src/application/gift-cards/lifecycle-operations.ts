@@ -3,9 +3,9 @@ import { UnsupportedCodeFormat } from '../../domain/gift-cards/code.ts';
 import * as errors from '../../domain/gift-cards/errors.ts';
 import { command, personal } from '../shared/contract.ts';
 import { JobQueueFull } from '../shared/job-errors.ts';
-import { email, instantAhead, money, moneyOfCard, text, userId, uuid } from '../shared/schemas.ts';
+import { email, instantAhead, money, moneyOfCard, userId, uuid } from '../shared/schemas.ts';
 import { WRONG_MONEY } from './payment-operations.ts';
-import { account, batchView, cardView, issuedCard, newMoney, prefix, reason, staff } from './schemas.ts';
+import { account, batchView, cardView, issuedCard, message, newMoney, prefix, reason, staff } from './schemas.ts';
 
 const staffErrors = [errors.CardNotFound, errors.InvalidCode, errors.VoidedCard, errors.ExpiredCard, errors.FrozenCard];
 
@@ -18,9 +18,7 @@ export const lifecycleOperations = {
       purchaserId: userId,
       holderId: userId.optional().describe('Binds the card: it is then spent by id and holder, without a code'),
       recipientEmail: personal(email).optional(),
-      message: personal(text(500))
-        .meta({ examples: ['Happy birthday!'] })
-        .optional(),
+      message: message.optional(),
       expiresAt: instantAhead.nullable().optional().describe('Default: by policy, one year; null: never'),
       deliver: z.enum(['answer', 'email']).default('answer').describe('email: the answer holds no code'),
       prefix: prefix.optional(),

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { CARD_STATUSES } from '../../domain/gift-cards/card-state.ts';
+import { containsCode } from '../../domain/gift-cards/code-in-text.ts';
 import { HOUSE_ACCOUNTS, TRANSACTION_TYPES } from '../../domain/gift-cards/journal.ts';
-import { sampled, secret } from '../shared/contract.ts';
+import { personal, sampled, secret } from '../shared/contract.ts';
 import {
   currency,
   decimalText,
@@ -37,7 +38,15 @@ export const lastFour = z
   .regex(/^[0-9A-Z]{4}$/)
   .meta({ examples: ['5RNR'] });
 
-export const reason = text(500).meta({ examples: ['Asked for by the customer'] });
+/**
+ * What somebody writes in his own words. It is stored as it is, so codes are kept out of it. Identifiers that other
+ * systems gave are not looked through: one that happens to look like a code would be refused for ever.
+ */
+const ownWords = (max: number) =>
+  // Text that is too long is refused for that, unread.
+  text(max).refine((value) => value.length > max || !containsCode(value), 'must not contain a gift card code');
+export const reason = ownWords(500).meta({ examples: ['Asked for by the customer'] });
+export const message = personal(ownWords(500)).meta({ examples: ['Happy birthday!'] });
 export const purpose = text(50)
   .regex(/^[a-z0-9_-]+$/)
   .default('payment');

@@ -205,6 +205,37 @@ describe('the life of a gift card', () => {
       expect((await world.call('checkBalance', { code: card.code ?? '' })).currentBalance).to.deep.equal(usd('100.00'));
     });
 
+    it("keeps the card's prefix, in the answer and by e-mail, and takes the length of the policy", async () => {
+      const long = new GiftCardWorld({ codeFormat: { prefix: 'SHOP', length: 20 }, codeLengths: [20, 16] });
+      const { id, code } = await long.issue('50.00', { ...CARL, prefix: 'XMAS' });
+      const card = await long.call('reissueCode', { code, reason: 'lost' });
+      expect(card.code)
+        .to.match(/^XMAS(-[0-9A-Z]{4}){5}$/)
+        .and.not.equal(code);
+      expect((await long.call('checkBalance', { code: card.code ?? '' })).code).to.match(/^XMAS(-\*{4}){4}-/);
+      await long.call('reissueCode', { cardId: id, reason: 'lost again', deliver: 'email' });
+      expect(await long.deliver()).to.deep.equal(['dropped', 'delivered']);
+      expect(long.mails[0]?.text).to.match(/XMAS(-[0-9A-Z]{4}){5}/);
+      await long.verify();
+    });
+
+    it('answers with the code that was stored where it was decided more than once', async () => {
+      const twice = new GiftCardWorld({}, (ports) => ({
+        ...ports,
+        cards: {
+          update: (context, keys, decide) =>
+            ports.cards.update(context, keys, (book) => {
+              decide(book);
+              return decide(book);
+            }),
+        },
+      }));
+      const { id } = await twice.issue();
+      const { code = '' } = await twice.call('reissueCode', { cardId: id, reason: 'lost' });
+      expect((await twice.call('checkBalance', { code })).currentBalance).to.deep.equal(usd('100.00'));
+      await twice.verify();
+    });
+
     it('tells the same new code again to a repeat, though the old code is gone by then', async () => {
       const { code } = await world.issue();
       const first = await world.call('reissueCode', { code, reason: 'lost' }, { key: 'k' });

@@ -16,8 +16,8 @@ type Ports = Pick<
 >;
 
 /**
- * Replaces a lost code; the old one is worth nothing from that moment on. Throws `JobQueueFull` where there is no room
- * for the e-mail.
+ * Replaces a lost code by one with the same prefix, in the length of the policy; the old one is worth nothing from that
+ * moment on. Throws `JobQueueFull` where there is no room for the e-mail.
  */
 export function reissueCode(ports: Ports): Handler<(typeof giftCards)['operations']['reissueCode']> {
   const { cards, ids, jobs } = ports;
@@ -28,15 +28,17 @@ export function reissueCode(ports: Ports): Handler<(typeof giftCards)['operation
       const byMail = input.deliver === 'email';
       if (byMail) await jobs.requireRoom(DELIVER_CODE, call.unit);
       const hasAddress = byMail && (await hasRecipient(ports, input, call));
-      const { code, onCard } = newCode(ports);
-      const sealed = byMail ? undefined : sealForAnswer(ports, code.reveal(), call);
-      const mail = byMail ? prepareDelivery(ports, tenant, code) : undefined;
       const committed = await cards.update(commandContext(call), lookup.keys, (book) => {
-        const card = lookup.in(book).reissueCode(onCard, input.reason, { now: book.now, newId: ids });
+        const lost = lookup.in(book);
+        // The card alone knows its prefix. Decided again it gets another code: the answer opens the one that was stored.
+        const { code, onCard } = newCode(ports, lost.toSnapshot().prefix);
+        const card = lost.reissueCode(onCard, input.reason, { now: book.now, newId: ids });
         if (byMail && !hasAddress) throw new RecipientMissing('There is no e-mail address to send the code to.');
-        const deliveries = mail === undefined ? [] : [mail.of(card.id, book.now)];
-        const requests = mail === undefined ? [] : [mail.request];
-        return accept(viewCard(card, book.now), { cards: [card], deliveries }, { sealed, requests });
+        const answer = viewCard(card, book.now);
+        if (!byMail) return accept(answer, { cards: [card] }, { sealed: sealForAnswer(ports, code.reveal(), call) });
+        const mail = prepareDelivery(ports, tenant, code);
+        const deliveries = [mail.of(card.id, book.now)];
+        return accept(answer, { cards: [card], deliveries }, { requests: [mail.request] });
       });
       return replyWithCode(ports, committed, call);
     });

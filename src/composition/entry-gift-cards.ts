@@ -9,7 +9,14 @@ export type {
   Reconciliation,
 } from '../application/gift-cards/gift-card-reader.ts';
 export type { GiftCardSnapshot, Moment } from '../domain/gift-cards/card-state.ts';
-export { DEFAULT_CODE_FORMAT, UnsupportedCodeFormat, type CodeFormat } from '../domain/gift-cards/code.ts';
+export {
+  DEFAULT_CODE_FORMAT,
+  generateCode,
+  isValidFormat,
+  UnsupportedCodeFormat,
+  type CodeFormat,
+  type GiftCardCode,
+} from '../domain/gift-cards/code.ts';
 export * from '../domain/gift-cards/errors.ts';
 export type {
   CodeKeys,

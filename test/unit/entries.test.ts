@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { describe, it } from 'mocha';
+import { randomBytes } from 'node:crypto';
 import { GIFT_CARD_ERRORS } from '../../src/application/gift-cards/index.ts';
 import * as jobErrors from '../../src/application/shared/job-errors.ts';
 import * as mailErrors from '../../src/application/shared/mailer.ts';
@@ -30,6 +31,16 @@ describe('the entries of the package', () => {
     const all = [...new Set<unknown>([...thrown, SealBroken, RemoteFailure, MigrationError])];
     expect(all).to.have.length.above(60);
     expect(all.filter((type) => !exported.has(type))).to.deep.equal([]);
+  });
+
+  it('make codes, and tell well-formed ones from others, without a service', () => {
+    const { generateCode, isValidFormat } = ofGiftCards;
+    expect(generateCode(randomBytes).reveal()).to.match(/^GIFT(-[0-9A-Z]{4}){4}$/);
+    const code = generateCode(randomBytes, { prefix: 'PROMO', length: 20 }).reveal();
+    expect(code).to.match(/^PROMO(-[0-9A-Z]{4}){5}$/);
+    expect(isValidFormat(code, [20])).to.equal(true);
+    expect(isValidFormat(code.slice(0, -1) + (code.endsWith('0') ? '1' : '0'), [20])).to.equal(false);
+    expect(() => generateCode(randomBytes, { length: 11 })).to.throw(ofGiftCards.UnsupportedCodeFormat);
   });
 
   it('export each contract, for clients of a server', () => {

@@ -97,8 +97,9 @@ export class GiftCardCode {
 }
 
 /**
- * A new code. `randomBytes` returns as many cryptographically random bytes as it is asked for. Every symbol but the
- * check symbol is the low five bits of a byte of its own. Throws `UnsupportedCodeFormat`.
+ * A new code; `reveal` tells it. `randomBytes` returns as many cryptographically random bytes as it is asked for, like
+ * the function of that name of `node:crypto`. Every symbol but the check symbol is the low five bits of a byte of its
+ * own. Throws `UnsupportedCodeFormat`.
  */
 export function generateCode(
   randomBytes: (count: number) => Uint8Array,
@@ -164,7 +165,10 @@ export function parseCode(
   return undefined;
 }
 
-/** Whether a text, repaired as `parseCode` does, has the form of a code and a check symbol that fits. */
+/**
+ * Whether a text, repaired as `parseCode` does, has the form of a code of one of these lengths, by default that of
+ * `DEFAULT_CODE_FORMAT`, and a check symbol that fits. Whether a card has it, `checkBalance` tells. Never throws.
+ */
 export function isValidFormat(text: string, lengths?: readonly number[]): boolean {
   return parseCode(text, lengths) !== undefined;
 }

@@ -240,12 +240,18 @@ describe('batches of gift cards', () => {
       expect(error).to.have.property('code', 'gift_cards.batch_codes_destroyed');
     });
 
-    it('are destroyed by the sweep when their time is over', async () => {
-      const { batchId, codesUntil } = await world.call('bulkCreate', order(2));
+    it('end at the instant at which their time is over; the sweep destroys them then', async () => {
+      const { batchId, codesUntil } = await world.call('bulkCreate', order(2), { key: 'k' });
       expect(codesUntil).to.equal(new Date(world.now.getTime() + 7 * 24 * 3_600_000).toISOString());
+      world.passDays(7);
+      world.pass(-1);
       await world.sweep();
       expect(await world.download(batchId)).to.have.length(2);
-      world.passDays(7);
+      world.pass(1);
+      const error: unknown = await world.download(batchId).catch((reason: unknown) => reason);
+      expect(error).to.have.property('code', 'gift_cards.batch_codes_destroyed');
+      const { cards } = await world.call('bulkCreate', order(2), { key: 'k' });
+      expect(cards.map((card) => 'code' in card)).to.deep.equal([false, false]);
       expect(await world.sweep()).to.include({ destroyed: 1 });
       expect(await world.sweep()).to.include({ destroyed: 0 });
       expect((await world.call('getBatch', { batchId })).status).to.equal('destroyed');

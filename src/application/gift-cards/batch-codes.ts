@@ -16,9 +16,27 @@ export function sealedSeed(
   return sealer.seal(hex, seedContext(tenant, batchId));
 }
 
-/** The codes of a batch by their index. Throws `BatchCodesDestroyed` when the seed is gone. */
-export function batchCodes(
-  { sealer, hmacSha256 }: Pick<GiftCardPorts, 'sealer' | 'hmacSha256'>,
+/**
+ * Whether the codes of a batch can still be told. Their end doesn't wait for the sweep that destroys the seed: a dead one
+ * would give them more time.
+ */
+export const codesAreKept = ({ sealedSeed, codesUntil }: Batch, now: Date): boolean =>
+  sealedSeed !== null && codesUntil > now;
+
+type CodePorts = Pick<GiftCardPorts, 'sealer' | 'hmacSha256'>;
+
+/**
+ * The codes of a batch by their index, for whoever asks at `now`. Throws `BatchCodesDestroyed` when they are
+ * acknowledged or their time is over.
+ */
+export function batchCodes(ports: CodePorts, tenant: string, batch: Batch, now: Date): (index: number) => GiftCardCode {
+  if (!codesAreKept(batch, now)) throw new BatchCodesDestroyed('The codes of this batch are destroyed.');
+  return codesToIssue(ports, tenant, batch);
+}
+
+/** The same for issuing the cards, which tells nobody a code. Throws `BatchCodesDestroyed` when the seed is gone. */
+export function codesToIssue(
+  { sealer, hmacSha256 }: CodePorts,
   tenant: string,
   batch: Batch,
 ): (index: number) => GiftCardCode {

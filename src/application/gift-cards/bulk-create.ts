@@ -4,7 +4,7 @@ import { commandContext, type Call } from '../shared/call.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { readNewAmount } from './amounts.ts';
 import { accept } from './answers.ts';
-import { batchCodes, sealedSeed, whyDead } from './batch-codes.ts';
+import { batchCodes, codesAreKept, sealedSeed, whyDead } from './batch-codes.ts';
 import type { giftCards } from './contract.ts';
 import { expiryOf } from './create.ts';
 import type { CommandReader } from './gift-card-reader.ts';
@@ -78,7 +78,7 @@ async function cardsOf(ports: Ports, reader: CommandReader, tenant: string, batc
     reader.now(),
   ]);
   const cards = new Map(items.map((card) => [card.id, viewCard(card, now)]));
-  const codeAt = batch.sealedSeed === null ? undefined : batchCodes(ports, tenant, batch);
+  const codeAt = codesAreKept(batch, now) ? batchCodes(ports, tenant, batch, now) : undefined;
   return issued.flatMap((each, index) => {
     const card = cards.get(each.id);
     if (card === undefined) return [];

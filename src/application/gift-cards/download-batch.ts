@@ -13,14 +13,14 @@ type Ports = Pick<GiftCardPorts, 'reader' | 'vault' | 'sealer' | 'hmacSha256'>;
 const PAGE = 1000;
 
 /**
- * Streams the cards of a batch with their codes, from an index on, until the codes are destroyed. A code that was
- * replaced since, or whose card was voided, is left out, and why is said.
+ * Streams the cards of a batch with their codes, from an index on, until the codes are destroyed; what began in time is
+ * finished. A code that was replaced since, or whose card was voided, is left out, and why is said.
  */
 export function downloadBatch({ reader, ...ports }: Ports): Handler<(typeof giftCards)['operations']['downloadBatch']> {
   return async function* ({ batchId, fromIndex }, call) {
     const { tenant } = call.principal;
     const batch = requireCreated(requireBatch(await reader.batch(tenant, batchId)));
-    const codeAt = batchCodes(ports, tenant, batch);
+    const codeAt = batchCodes(ports, tenant, batch, await reader.now());
     const amount = Money.ofMinor(batch.amountMinor, batch.currency).toDecimal();
     const same = { amount, currency: batch.currency, expiresAt: batch.expiresAt?.toISOString() ?? null };
     for (let from = fromIndex; from < batch.createdCount; from += PAGE) {

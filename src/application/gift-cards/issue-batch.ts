@@ -2,7 +2,7 @@ import type { Batch } from '../../domain/gift-cards/records.ts';
 import type { CommandContext } from '../../domain/shared/decision.ts';
 import { JobCancelled } from '../shared/job-errors.ts';
 import { accept } from './answers.ts';
-import { batchCodes } from './batch-codes.ts';
+import { codesToIssue } from './batch-codes.ts';
 import type { BulkCard } from './bulk-issuer.ts';
 import type { GiftCardPorts } from './ports.ts';
 
@@ -56,7 +56,7 @@ async function makeChunk(
   from: number,
   signal: AbortSignal | undefined,
 ): Promise<readonly BulkCard[]> {
-  const codeAt = batchCodes(ports, tenant, batch);
+  const codeAt = codesToIssue(ports, tenant, batch);
   const end = Math.min(batch.count, from + policy.bulkChunk);
   const cards: BulkCard[] = [];
   for (let index = from; index < end; index += 1) {

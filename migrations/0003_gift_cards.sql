@@ -162,6 +162,7 @@ CREATE TABLE gift_cards.deliveries (
   delivered_at timestamptz
 );
 CREATE INDEX deliveries_card ON gift_cards.deliveries (card_id, created_at);
+CREATE INDEX deliveries_pending ON gift_cards.deliveries (created_at) WHERE status = 'pending';
 
 CREATE TABLE gift_cards.batches (
   id            uuid        PRIMARY KEY,

@@ -220,6 +220,14 @@ const giftCards = {
     default: String(days(7)),
     description: 'How long the codes of a batch can be downloaded.',
   }),
+  giftCardMailCodesHours: setting({
+    name: 'GIFT_CARD_MAIL_CODES_HOURS',
+    // A mail is tried again for some hours.
+    schema: schemas.wholeNumber(24, days(366)),
+    default: String(days(7)),
+    description:
+      'How long the code of a mail that cannot be delivered is kept, sealed, for another try. After that the card needs another code: `portolan gift-cards reissue-code`.',
+  }),
   giftCardCancelMarkHours: setting({
     name: 'GIFT_CARD_CANCEL_MARK_HOURS',
     schema: schemas.wholeNumber(1, days(3_660)),

@@ -115,5 +115,6 @@ export function policyOf(config: Config): GiftCardPolicy {
     codeFormat: { prefix: config.giftCardCodePrefix, length },
     codeLengths: config.giftCardCodeLengths,
     batchCodesSeconds: config.giftCardBatchCodesHours * 3600,
+    mailCodesSeconds: config.giftCardMailCodesHours * 3600,
   };
 }

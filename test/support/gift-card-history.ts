@@ -56,7 +56,11 @@ export function historySystem(site: GiftCardSite, unitMs: number): HistorySystem
   // Other histories on the same database have sweeps of their own, and clocks of their own.
   const due = async () => (await site.reader.due(DUE_OF_ALL)).filter((each) => each.tenant === tenant);
   const none = async () => [];
-  const sweep = bookExpiries({ ...ports, reader: { due, runningBatches: none, batchesToDestroy: none } });
+  const now = () => site.reader.now();
+  const sweep = bookExpiries({
+    ...ports,
+    reader: { now, due, runningBatches: none, batchesToDestroy: none, deliveriesToDrop: none },
+  });
   return {
     handlers: giftCardHandlers(ports),
     ...{ tenant, site, decisions },

@@ -15,6 +15,11 @@ describe('the policy of gift cards', () => {
     expect(expiry('2')).to.deep.equal(new Date('2027-06-03T00:00:00Z'));
   });
 
+  it('keeps codes of batches and of mails as long as the settings say', () => {
+    const settings = { GIFT_CARD_BATCH_CODES_HOURS: '48', GIFT_CARD_MAIL_CODES_HOURS: '24' };
+    expect(policyOf(loadConfig(settings))).to.include({ batchCodesSeconds: 172_800, mailCodesSeconds: 86_400 });
+  });
+
   it('lets them live without end where the settings say 0', () => {
     expect(expiry('0')).to.equal(null);
   });

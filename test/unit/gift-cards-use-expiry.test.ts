@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { GiftCardWorld, usd } from '../support/gift-card-world.ts';
 
-const nothing = { expired: 0, released: 0, destroyed: 0, cancelled: 0, marksPurged: 0 };
+const nothing = { expired: 0, released: 0, destroyed: 0, cancelled: 0, dropped: 0, marksPurged: 0 };
 
 describe('the sweep', () => {
   let world: GiftCardWorld;
@@ -135,6 +135,29 @@ describe('the sweep', () => {
     const failure = (await world.sweep().catch((error: unknown) => error)) as AggregateError;
     expect(failure.errors).to.deep.equal([fault]);
     expect(world.events('expired')).to.have.length(1);
+  });
+
+  it('goes on past a delivery that cannot be ended, and ends it the next time', async () => {
+    const broken = new Set<string>();
+    world = new GiftCardWorld({ mailCodesSeconds: 1 }, (ports) => ({
+      ...ports,
+      cards: {
+        update: (context, keys, decide) =>
+          broken.has(keys.deliveryIds?.[0] ?? '')
+            ? Promise.reject(new Error('The row is locked'))
+            : ports.cards.update(context, keys, decide),
+      },
+    }));
+    const gift = { purchaserId: 'buyer', recipientEmail: 'ann@example.com', deliver: 'email' as const };
+    const { id } = await world.call('create', { ...gift, amount: usd('1.00') });
+    for (let n = 0; n < 1050; n += 1) await world.call('create', { ...gift, amount: usd('1.00') });
+    broken.add((await world.ports.reader.deliveryOfCard('default', id))?.id ?? '');
+    world.pass(1000);
+    const failure = (await world.sweep().catch((error: unknown) => error)) as AggregateError;
+    expect(failure.errors.map((error: Error) => error.message)).to.deep.equal(['The row is locked']);
+    broken.clear();
+    expect(await world.sweep()).to.include({ dropped: 1 });
+    expect(await world.sweep()).to.deep.equal(nothing);
   });
 
   it('works off more than one page', async () => {

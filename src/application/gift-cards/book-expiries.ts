@@ -3,27 +3,33 @@ import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { CommandContext } from '../../domain/shared/decision.ts';
 import { withoutCodes } from './acknowledge-batch.ts';
 import { accept } from './answers.ts';
+import { endDelivery } from './deliver-code.ts';
 import { cancelBatch } from './issue-batch.ts';
 import type { GiftCardPorts } from './ports.ts';
 
 interface Ports extends Pick<GiftCardPorts, 'cards' | 'marks' | 'policy' | 'ids'> {
   readonly jobs: Pick<GiftCardPorts['jobs'], 'get'>;
-  readonly reader: Pick<GiftCardPorts['reader'], 'due' | 'runningBatches' | 'batchesToDestroy'>;
+  readonly reader: Pick<
+    GiftCardPorts['reader'],
+    'now' | 'due' | 'runningBatches' | 'batchesToDestroy' | 'deliveriesToDrop'
+  >;
 }
 
-/** What one sweep did; the failures are of single cards and batches, which the next sweep tries again. */
+/** What one sweep did; the failures are of single cards, batches and deliveries, which the next sweep tries again. */
 export interface Sweep {
   readonly expired: number;
   readonly released: number;
   readonly destroyed: number;
   /** Batches whose job was cancelled while nobody worked on it. */
   readonly cancelled: number;
+  /** Deliveries whose code was kept as long as it may be. */
+  readonly dropped: number;
   /** Marks of cancelled orders that were deleted. */
   readonly marksPurged: number;
   readonly failures: readonly unknown[];
 }
 
-type Outcome = 'expired' | 'released' | 'destroyed' | 'cancelled' | 'nothing';
+type Outcome = 'expired' | 'released' | 'destroyed' | 'cancelled' | 'dropped' | 'nothing';
 
 /** How much is looked for at a time. */
 const PAGE = 1000;
@@ -32,8 +38,8 @@ const TOGETHER = 50;
 
 /**
  * Books what is due in all tenants: expiries of cards, each exactly once, the release of expired holds, the end of
- * batches whose job was cancelled, and the destruction of seeds and marks of cancelled orders whose time is over. One
- * that fails doesn't stop the others.
+ * batches whose job was cancelled, and the destruction of seeds, codes of mails that could not be delivered, and marks
+ * of cancelled orders whose time is over. One that fails doesn't stop the others.
  */
 export function bookExpiries(ports: Ports): (context: Omit<CommandContext, 'tenant'>) => Promise<Sweep> {
   const { reader } = ports;
@@ -53,15 +59,22 @@ export function bookExpiries(ports: Ports): (context: Omit<CommandContext, 'tena
       ({ tenant, batchId }) => destroyCodes(ports, { ...context, tenant }, batchId),
       context.signal,
     );
-    const outcomes = [...cards.outcomes, ...abandoned.outcomes, ...batches.outcomes];
+    const deliveries = await dropDeliveries(ports, context);
+    const swept = [cards, abandoned, batches, deliveries];
+    const outcomes = swept.flatMap((each) => each.outcomes);
     const count = (wanted: Outcome): number => outcomes.filter((outcome) => outcome === wanted).length;
     const marks = await purgeMarks(ports, context.signal);
     return {
       ...{ expired: count('expired'), released: count('released'), destroyed: count('destroyed') },
-      ...{ cancelled: count('cancelled'), marksPurged: marks.purged },
-      failures: [...cards.failures, ...abandoned.failures, ...batches.failures, ...marks.failures],
+      ...{ cancelled: count('cancelled'), dropped: count('dropped'), marksPurged: marks.purged },
+      failures: [...swept, marks].flatMap((each) => each.failures),
     };
   };
+}
+
+interface Swept {
+  readonly outcomes: readonly Outcome[];
+  readonly failures: readonly unknown[];
 }
 
 /**
@@ -72,7 +85,7 @@ async function sweep<Due extends object>(
   find: (limit: number) => Promise<readonly Due[]>,
   settle: (due: Due) => Promise<Outcome>,
   signal: AbortSignal | undefined,
-): Promise<{ readonly outcomes: readonly Outcome[]; readonly failures: readonly unknown[] }> {
+): Promise<Swept> {
   const outcomes: Outcome[] = [];
   const failures = new Map<string, unknown>();
   for (;;) {
@@ -133,6 +146,22 @@ async function destroyCodes({ cards }: Ports, context: CommandContext, batchId: 
     return accept('destroyed', { batches: [withoutCodes(batch)] });
   });
   return answer;
+}
+
+/**
+ * Ends deliveries that are pending for as long as they may be: where their job is dead, nothing else would end them, and
+ * their codes were kept until somebody runs it again.
+ */
+async function dropDeliveries(ports: Ports, context: Omit<CommandContext, 'tenant'>): Promise<Swept> {
+  const { reader, policy } = ports;
+  const now = await reader.now();
+  const until = new Date(now.getTime() - policy.mailCodesSeconds * 1000);
+  return sweep(
+    (limit) => reader.deliveriesToDrop(until, limit),
+    async ({ tenant, deliveryId }) =>
+      (await endDelivery(ports, { ...context, tenant }, deliveryId, 'failed')) ? 'dropped' : 'nothing',
+    context.signal,
+  );
 }
 
 /**

@@ -7,7 +7,10 @@ import type { GiftCardPorts } from './ports.ts';
 
 type Ports = Pick<GiftCardPorts, 'cards' | 'reader' | 'mailer' | 'vault' | 'sealer' | 'policy'>;
 
-/** What became of a delivery; `dropped` when there is nobody to write to, or the code is no longer the card's. */
+/**
+ * What became of a delivery; `dropped` when there is nobody to write to, the code is no longer the card's, or it was not
+ * kept so long.
+ */
 export type DeliveryOutcome = 'delivered' | 'dropped' | 'done_before';
 
 /**
@@ -19,6 +22,7 @@ export function deliverCode(ports: Ports): (deliveryId: string, context: Command
   return async (deliveryId, context) => {
     const { tenant, signal, causationId } = context;
     const delivery = await reader.delivery(tenant, deliveryId);
+    if (delivery?.status === 'failed') return 'dropped';
     if (delivery?.status !== 'pending') return 'done_before';
     const [card, recipient] = await Promise.all([
       reader.find(tenant, { cardId: delivery.cardId }),
@@ -26,28 +30,30 @@ export function deliverCode(ports: Ports): (deliveryId: string, context: Command
     ]);
     const code = card === undefined ? undefined : codeToDeliver(ports, tenant, delivery, card);
     if (card === undefined || code === undefined || typeof recipient?.email !== 'string') {
-      await end(ports, context, deliveryId, 'failed');
+      await endDelivery(ports, context, deliveryId, 'failed');
       return 'dropped';
     }
     const { expiresAt, balance } = card;
     const mail = codeMail({ to: recipient.email, message: recipient.message, code, amount: balance, expiresAt });
     // By the job: its retries are one mail, but whoever asks for the mail again wants a second one.
     await mailer.send(mail, { signal, idempotencyKey: causationId ?? deliveryId });
-    await end(ports, context, deliveryId, 'delivered');
+    await endDelivery(ports, context, deliveryId, 'delivered');
     return 'delivered';
   };
 }
 
-async function end(
-  { cards }: Ports,
+/** Ends a delivery that is still pending, and destroys the copy of its code; false where it had ended. */
+export async function endDelivery(
+  { cards }: Pick<GiftCardPorts, 'cards'>,
   context: CommandContext,
   deliveryId: string,
   status: Extract<Delivery['status'], 'delivered' | 'failed'>,
-): Promise<void> {
-  await cards.update(context, { deliveryIds: [deliveryId] }, (book) => {
+): Promise<boolean> {
+  const { answer } = await cards.update(context, { deliveryIds: [deliveryId] }, (book) => {
     const delivery = book.delivery(deliveryId);
     if (delivery?.status !== 'pending') return accept(false);
     const deliveredAt = status === 'delivered' ? book.now : null;
     return accept(true, { deliveries: [{ ...delivery, status, deliveredAt, sealedCode: null }] });
   });
+  return answer;
 }

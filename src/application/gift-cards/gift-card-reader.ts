@@ -99,6 +99,11 @@ export interface GiftCardReader {
   runningBatches(limit: number): Promise<readonly { readonly tenant: string; readonly batchId: string }[]>;
   /** Batches of all tenants whose codes' time is over and whose seed is still kept. */
   batchesToDestroy(limit: number): Promise<readonly { readonly tenant: string; readonly batchId: string }[]>;
+  /** Deliveries of all tenants that were made at `until` or before and are still pending, oldest first. */
+  deliveriesToDrop(
+    until: Date,
+    limit: number,
+  ): Promise<readonly { readonly tenant: string; readonly deliveryId: string }[]>;
   liability(tenant: string, from: Date | undefined, to: Date | undefined): Promise<readonly Liability[]>;
   reconcile(tenant: string): Promise<Reconciliation>;
 }

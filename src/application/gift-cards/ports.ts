@@ -32,6 +32,8 @@ export interface GiftCardPolicy {
   readonly codeLengths: readonly number[];
   /** How long the codes of a batch can be downloaded. */
   readonly batchCodesSeconds: number;
+  /** How long the code of a mail is kept that can't be delivered. */
+  readonly mailCodesSeconds: number;
   /** Batches up to this count are issued while the caller waits. */
   readonly bulkInlineMax: number;
   /** Cards in one commit of a large batch; what is held in memory at a time. */
@@ -48,6 +50,7 @@ export const DEFAULT_POLICY: GiftCardPolicy = Object.freeze({
   codeFormat: DEFAULT_CODE_FORMAT,
   codeLengths: [DEFAULT_CODE_FORMAT.length],
   batchCodesSeconds: 7 * DAY_SECONDS,
+  mailCodesSeconds: 7 * DAY_SECONDS,
   bulkInlineMax: 1000,
   bulkChunk: 10_000,
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { GiftCard, type Issue } from '../../domain/gift-cards/gift-card.ts';
+import type { Delivery } from '../../domain/gift-cards/records.ts';
 import { Money } from '../../domain/shared/money.ts';
 import type { GiftCardCase } from './gift-card-site.ts';
 import { accept, momentOf, newBatch, newIssue, present, Scenario, usd } from './scenario.ts';
@@ -93,6 +94,25 @@ export const reportCases: readonly GiftCardCase[] = [
       const found = await site.reader.batchesToDestroy(100_000);
       const own = found.filter(({ tenant }) => tenant === scenario.tenant).map(({ batchId }) => batchId);
       assert.deepEqual(own, [over.id]);
+    },
+  },
+  {
+    title: 'lists deliveries that are pending since some time or longer, oldest first',
+    async run(site) {
+      const scenario = new Scenario(site);
+      const [cardId, now] = [await scenario.issue(), await site.reader.now()];
+      const delivery = (ageMs: number, status: Delivery['status'] = 'pending'): Delivery => ({
+        ...{ id: randomUUID(), cardId, status, sealedCode: status === 'pending' ? 'sealed' : null },
+        ...{ createdAt: new Date(now.getTime() - ageMs), deliveredAt: status === 'delivered' ? now : null },
+      });
+      const [young, due, oldest] = [delivery(999), delivery(1_000), delivery(2_000)];
+      const ended = [delivery(3_000, 'delivered'), delivery(3_000, 'failed')];
+      await scenario.store({ deliveries: [young, due, ...ended, oldest] });
+      const until = new Date(now.getTime() - 1_000);
+      const found = await site.reader.deliveriesToDrop(until, 100_000);
+      const own = found.filter(({ tenant }) => tenant === scenario.tenant).map(({ deliveryId }) => deliveryId);
+      assert.deepEqual(own, [oldest.id, due.id]);
+      assert.equal((await site.reader.deliveriesToDrop(until, 1)).length, 1);
     },
   },
   {

@@ -114,6 +114,19 @@ export class MemoryGiftCardReader implements GiftCardReader {
     return over.slice(0, limit).map(({ tenant, batchId }) => ({ tenant, batchId }));
   }
 
+  async deliveriesToDrop(
+    until: Date,
+    limit: number,
+  ): Promise<readonly { readonly tenant: string; readonly deliveryId: string }[]> {
+    const pending = [...this.#store.tenants()].flatMap(([tenant, { deliveries }]) =>
+      [...deliveries.values()]
+        .filter(({ status, createdAt }) => status === 'pending' && createdAt <= until)
+        .map(({ id, createdAt }) => ({ tenant, deliveryId: id, since: createdAt.getTime() })),
+    );
+    pending.sort((a, b) => a.since - b.since);
+    return pending.slice(0, limit).map(({ tenant, deliveryId }) => ({ tenant, deliveryId }));
+  }
+
   async liability(tenant: string, from: Date | undefined, to: Date | undefined): Promise<readonly Liability[]> {
     return liability(this.#store.of(tenant).journal, from, to);
   }

@@ -200,6 +200,14 @@ export class PostgresGiftCardReader implements GiftCardReader {
     );
   }
 
+  deliveriesToDrop(until: Date, limit: number): Promise<readonly { tenant: string; deliveryId: string }[]> {
+    return this.#rows(
+      `SELECT tenant, id AS "deliveryId" FROM gift_cards.deliveries
+       WHERE status = 'pending' AND created_at <= $1 ORDER BY created_at LIMIT $2`,
+      [until, limit],
+    );
+  }
+
   liability(tenant: string, from: Date | undefined, to: Date | undefined): Promise<readonly Liability[]> {
     return liability(this.#pool, tenant, from, to);
   }

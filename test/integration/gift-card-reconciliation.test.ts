@@ -5,11 +5,16 @@ import pg from 'pg';
 import { ADMIN, GiftCardWorld, usd } from '../support/gift-card-world.ts';
 import { postgresGiftCardSite } from '../support/postgres-gift-card-site.ts';
 
-/** The books of one tenant: two cards, a payment of which a part came back, a hold and a transfer between them. */
+/**
+ * The books of one tenant: two cards, a payment of which a part came back, a hold, a transfer between them and a reload;
+ * a card that was voided, and a batch of two.
+ */
 interface Books {
   readonly tenant: string;
   readonly card: string;
   readonly other: string;
+  readonly voided: string;
+  readonly batch: string;
   readonly redemptionId: string;
   readonly holdId: string;
   readonly transfer: string;
@@ -25,8 +30,8 @@ interface Fault {
   readonly found: (books: Books) => readonly (readonly [kind: string, id: string])[];
 }
 
-/** Operations whose answers name an entry of the journal. */
-const PROMISING = ['create', 'redeem', 'refundToCard', 'hold', 'transfer'];
+/** Operations whose answers name an entry of the journal, or a batch. */
+const PROMISING = ['create', 'redeem', 'refundToCard', 'hold', 'transfer', 'reload', 'bulkCreate'];
 
 const FAULTS: readonly Fault[] = [
   {
@@ -139,7 +144,7 @@ const FAULTS: readonly Fault[] = [
     title: 'receipts that promise what was never done',
     sql: PROMISING.map(
       (verb) => `UPDATE portolan.receipts SET outcome = regexp_replace(outcome::text,
-          '"(id|redemptionId|refundId|holdId|transferId)":"[^"]*"', format('"\\1":"%s"', gen_random_uuid()))::json
+          '"(id|redemptionId|refundId|holdId|transferId|batchId)":"[^"]*"', format('"\\1":"%s"', gen_random_uuid()))::json
         WHERE tenant = $1 AND operation = 'GiftCard.${verb}' AND coalesce(outcome -> 'a' ->> 'holderId', 'card') = 'card'`,
     ),
     found: ({ receipts }) => PROMISING.map((verb) => ['receipt', receipts[verb] ?? ''] as const),
@@ -161,6 +166,67 @@ const FAULTS: readonly Fault[] = [
       `UPDATE gift_cards.cards SET current_balance = current_balance + 7 WHERE tenant = $1 AND holder_id = 'other'`,
     ],
     found: ({ transfer }) => [['trial_balance', transfer]],
+  },
+  {
+    title: 'a reload of another amount',
+    sql: [
+      `UPDATE gift_cards.transactions SET amount = amount + 1, balance_after = balance_after + 1
+        WHERE tenant = $1 AND transaction_type = 'reload'`,
+    ],
+    found: ({ card, receipts }) => [
+      ['balance', card],
+      ['receipt', receipts['reload'] ?? ''],
+    ],
+  },
+  {
+    title: 'a receipt of a reload that tells another balance',
+    sql: [
+      `UPDATE portolan.receipts SET outcome = replace(outcome::text, '"77.00"', '"77.01"')::json
+        WHERE tenant = $1 AND operation = 'GiftCard.reload'`,
+    ],
+    found: ({ receipts }) => [['receipt', receipts['reload'] ?? '']],
+  },
+  {
+    title: 'a voided card that has money',
+    sql: [`UPDATE gift_cards.cards SET current_balance = 1 WHERE tenant = $1 AND holder_id = 'voided'`],
+    found: ({ voided }) => [
+      ['balance', voided],
+      ['void', voided],
+    ],
+  },
+  {
+    title: 'a card that was voided and says it was not',
+    sql: [
+      `UPDATE gift_cards.cards SET voided_at = NULL, voided_by = NULL, status = 'fully_redeemed'
+        WHERE tenant = $1 AND holder_id = 'voided'`,
+    ],
+    found: ({ voided }) => [['void', voided]],
+  },
+  {
+    title: 'a batch that counts fewer cards than it has',
+    sql: [`UPDATE gift_cards.batches SET created_count = created_count - 1 WHERE tenant = $1`],
+    found: ({ batch }) => [['batch', batch]],
+  },
+  {
+    title: 'a card that was taken out of its batch',
+    sql: [`UPDATE gift_cards.cards SET batch_id = NULL WHERE tenant = $1 AND batch_index = 1`],
+    found: ({ batch }) => [['batch', batch]],
+  },
+  {
+    title: 'a batch that is gone',
+    sql: [`DELETE FROM gift_cards.batches WHERE tenant = $1`],
+    found: ({ batch, receipts }) => [
+      ['batch', batch],
+      ['receipt', receipts['bulkCreate'] ?? ''],
+    ],
+  },
+  {
+    title: 'a receipt of a batch with more cards',
+    sql: [
+      `UPDATE portolan.receipts SET outcome = replace(outcome::text, '"count":2', '"count":3')::json
+        WHERE tenant = $1 AND operation = 'GiftCard.bulkCreate'`,
+    ],
+    found: ({ receipts }) => [['receipt', receipts['bulkCreate'] ?? '']],
   },
 ];
 
@@ -187,13 +253,16 @@ describe('reconciling gift cards on PostgreSQL finds', function () {
     const caller = { principal: { ...ADMIN, tenant } };
     const create = (holderId: string) =>
       world.call('create', { amount: usd('100.00'), purchaserId: 'buyer', holderId }, caller);
-    const [card, other] = [await create('card'), await create('other')];
+    const [card, other, voided] = [await create('card'), await create('other'), await create('voided')];
     const pay = { cardId: card.id, holderId: 'card', orderId: 'o1', amount: usd('30.00') };
     const { redemptionId } = await world.call('redeem', pay, caller);
     await world.call('refundToCard', { redemptionId, amount: usd('10.00') }, caller);
     const { holdId } = await world.call('hold', { ...pay, purpose: 'later', amount: usd('5.00') }, caller);
     const move = { fromCardId: card.id, toCardId: other.id, amount: usd('1.00'), acceptEarlierExpiry: true };
     await world.call('transfer', move, caller);
+    await world.call('reload', { cardId: card.id, amount: usd('3.00') }, caller);
+    await world.call('void', { cardId: voided.id, reason: 'fraud' }, caller);
+    const { batchId: batch } = await world.call('bulkCreate', { count: 2, amount: usd('5.00') }, caller);
     const { rows } = await owner.query<{ transfer: string; receipts: Books['receipts'] }>(
       `SELECT debit_account AS transfer,
           (SELECT json_object_agg(split_part(operation, '.', 2), id) FROM portolan.receipts
@@ -203,7 +272,8 @@ describe('reconciling gift cards on PostgreSQL finds', function () {
     );
     expect(rows).to.have.lengthOf(1);
     const { transfer, receipts } = rows[0] ?? expect.fail();
-    return { tenant, card: card.id, other: other.id, redemptionId, holdId, transfer, receipts };
+    const cards = { card: card.id, other: other.id, voided: voided.id };
+    return { tenant, ...cards, batch, redemptionId, holdId, transfer, receipts };
   }
 
   /** Changes what nobody may change: triggers guard the journal from its owner until he disables them. */
@@ -221,9 +291,9 @@ describe('reconciling gift cards on PostgreSQL finds', function () {
   it('nothing wrong with sound books, and adds them up', async () => {
     const { tenant } = await soundBooks();
     expect(await world.ports.reader.reconcile(tenant)).to.deep.equal({
-      cards: 2,
-      entries: 7,
-      trialBalance: [{ currency: 'USD', debitsMinor: 24_700n, creditsMinor: 24_700n, differenceMinor: 0n }],
+      cards: 5,
+      entries: 12,
+      trialBalance: [{ currency: 'USD', debitsMinor: 46_000n, creditsMinor: 46_000n, differenceMinor: 0n }],
       findings: [],
     });
   });

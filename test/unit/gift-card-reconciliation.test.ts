@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { newBatch } from '../../src/contracts/gift-cards/scenario.ts';
 import type { JournalEntry } from '../../src/domain/gift-cards/journal.ts';
 import { reconcile, type Books } from '../../src/infrastructure/memory/memory-reconciliation.ts';
 import { at, HOUR, later, newIssue, onlyOne, payment, usd } from '../support/gift-card-builder.ts';
 import { GiftCard } from '../../src/domain/gift-cards/gift-card.ts';
+import type { Batch } from '../../src/domain/gift-cards/records.ts';
 
 /** The books of one card with a redemption, of which a part was refunded, and an open hold. */
 function soundBooks(): Books {
@@ -10,7 +12,7 @@ function soundBooks(): Books {
   const refunded = paid.refund(paid.changes.redemptions[0]!, 'refund', usd('10.00'), at());
   const card = refunded.hold(payment('5.00', { purpose: 'later' }), later(HOUR), at());
   const { entries, redemptions, holds } = card.changes;
-  return { cards: [card.toSnapshot()], journal: entries, redemptions, holds };
+  return { cards: [card.toSnapshot()], journal: entries, redemptions, holds, batches: [] };
 }
 
 const kinds = (books: Books): readonly string[] => reconcile(books).findings.map(({ kind }) => kind);
@@ -87,7 +89,13 @@ describe('Reconciling gift cards', () => {
 
   it('finds a transfer of which only one half was booked', () => {
     const card = GiftCard.issue(newIssue(), at()).transferOut('half', 'nobody', usd('1.00'), at());
-    const books = { cards: [card.toSnapshot()], journal: card.changes.entries, redemptions: [], holds: [] };
+    const books = {
+      cards: [card.toSnapshot()],
+      journal: card.changes.entries,
+      redemptions: [],
+      holds: [],
+      batches: [],
+    };
     expect(reconcile(books).findings).to.deep.equal([
       { kind: 'trial_balance', id: 'transfer:half', detail: 'the two halves of the transfer differ' },
     ]);
@@ -95,6 +103,30 @@ describe('Reconciling gift cards', () => {
 
   it('names at most a hundred findings', () => {
     const cards = Array.from({ length: 150 }, () => GiftCard.issue(newIssue(), at()).toSnapshot());
-    expect(kinds({ cards, journal: [], redemptions: [], holds: [] })).to.have.length(100);
+    expect(kinds({ cards, journal: [], redemptions: [], holds: [], batches: [] })).to.have.length(100);
+  });
+
+  it('finds a voided card that has money, and a voided one that says it is not', () => {
+    const books = soundBooks();
+    const cards = books.cards.map((card) => ({ ...card, voidedAt: at().now }));
+    expect(kinds({ ...books, cards })).to.deep.equal(['void']);
+    const by = { adminId: 'admin', reason: 'fraud', account: 'void' } as const;
+    const card = GiftCard.issue(newIssue(), at()).void(by, at());
+    const journal = card.changes.entries;
+    const voided = { ...books, cards: [card.toSnapshot()], journal, redemptions: [], holds: [] };
+    expect(kinds(voided)).to.deep.equal([]);
+    expect(kinds({ ...voided, cards: [{ ...card.toSnapshot(), voidedAt: null }] })).to.deep.equal(['void']);
+  });
+
+  it('finds a batch that counts other cards than it has, and one that its cards alone name', () => {
+    const batch = newBatch(at().now, { createdCount: 1 });
+    const card = GiftCard.issue(newIssue({ batchId: batch.id }), at());
+    const books = { cards: [card.toSnapshot()], journal: card.changes.entries, redemptions: [], holds: [] };
+    expect(kinds({ ...books, batches: [batch] })).to.deep.equal([]);
+    const found = (batches: readonly Batch[]) => reconcile({ ...books, batches }).findings;
+    expect(found([{ ...batch, createdCount: 2 }])).to.deep.equal([
+      { kind: 'batch', id: batch.id, detail: 'it has another number of cards than it says' },
+    ]);
+    expect(found([])).to.deep.equal([{ kind: 'batch', id: batch.id, detail: 'the batch is missing' }]);
   });
 });

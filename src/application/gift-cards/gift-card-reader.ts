@@ -41,7 +41,7 @@ export interface Liability {
 
 /** Something that doesn't add up. */
 export interface Finding {
-  readonly kind: 'balance' | 'chain' | 'hold' | 'redemption' | 'receipt' | 'trial_balance';
+  readonly kind: 'balance' | 'batch' | 'chain' | 'hold' | 'receipt' | 'redemption' | 'trial_balance' | 'void';
   readonly id: string;
   readonly detail: string;
 }
@@ -105,5 +105,9 @@ export interface GiftCardReader {
     limit: number,
   ): Promise<readonly { readonly tenant: string; readonly deliveryId: string }[]>;
   liability(tenant: string, from: Date | undefined, to: Date | undefined): Promise<readonly Liability[]>;
+  /**
+   * Proves cards, holds, redemptions, transfers, voids and batches against the journal, and the receipts of commands too
+   * where they are stored apart, as on PostgreSQL. A receipt that names no card (of a void) proves nothing by itself.
+   */
   reconcile(tenant: string): Promise<Reconciliation>;
 }

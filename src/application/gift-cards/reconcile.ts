@@ -5,7 +5,7 @@ import type { GiftCardPorts } from './ports.ts';
 
 type Ports = Pick<GiftCardPorts, 'reader'>;
 
-/** Proves the balances against the journal, the trial balance, and receipts against the journal. */
+/** Proves balances, batches and the trial balance against the journal, and receipts where these are stored apart. */
 export function reconcile({ reader }: Ports): Handler<(typeof giftCards)['operations']['reconcile']> {
   return async (_input, call) => {
     const { cards, entries, trialBalance, findings } = await reader.reconcile(call.principal.tenant);

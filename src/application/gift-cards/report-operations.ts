@@ -102,7 +102,7 @@ export const reportOperations = {
     errors: [],
   }),
   reconcile: query({
-    summary: 'Proves balances against the journal, the trial balance, and receipts against the journal',
+    summary: 'Proves balances, batches and the trial balance against the journal; receipts too, but in memory',
     input: z.strictObject({}),
     output: z.object({
       cards: z.int(),

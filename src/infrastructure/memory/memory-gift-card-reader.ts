@@ -132,9 +132,10 @@ export class MemoryGiftCardReader implements GiftCardReader {
   }
 
   async reconcile(tenant: string): Promise<Reconciliation> {
-    const { book, journal, redemptions, holds } = this.#store.of(tenant);
+    const { book, journal, ...records } = this.#store.of(tenant);
     const cards = [...book.cards()].map((card) => card.toSnapshot());
-    return reconcile({ cards, journal, redemptions: [...redemptions.values()], holds: [...holds.values()] });
+    const [redemptions, holds] = [[...records.redemptions.values()], [...records.holds.values()]];
+    return reconcile({ cards, journal, redemptions, holds, batches: [...records.batches.values()] });
   }
 }
 

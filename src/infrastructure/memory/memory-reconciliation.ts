@@ -1,7 +1,7 @@
 import type { Finding, Reconciliation } from '../../application/gift-cards/gift-card-reader.ts';
 import type { GiftCardSnapshot } from '../../domain/gift-cards/card-state.ts';
 import type { Account, JournalEntry } from '../../domain/gift-cards/journal.ts';
-import type { Hold, Redemption } from '../../domain/gift-cards/records.ts';
+import type { Batch, Hold, Redemption } from '../../domain/gift-cards/records.ts';
 
 const MAX_FINDINGS = 100;
 
@@ -11,13 +11,14 @@ export interface Books {
   readonly journal: readonly JournalEntry[];
   readonly redemptions: readonly Redemption[];
   readonly holds: readonly Hold[];
+  readonly batches: readonly Batch[];
 }
 
 /**
- * Compares what is stored of cards, holds and redemptions with the journal. Receipts are not compared: in memory they
- * are stored in the very step that stores what they answer for.
+ * Compares what is stored of cards, holds, redemptions and batches with the journal. Receipts are not compared: in
+ * memory they are stored in the very step that stores what they answer for.
  */
-export function reconcile({ cards, journal, redemptions, holds }: Books): Reconciliation {
+export function reconcile({ cards, journal, redemptions, holds, batches }: Books): Reconciliation {
   const balances = accountBalances(journal);
   const byCard = Map.groupBy(journal, ({ cardId }) => cardId);
   const byReference = Map.groupBy(journal, ({ referenceId }) => referenceId ?? '');
@@ -27,6 +28,7 @@ export function reconcile({ cards, journal, redemptions, holds }: Books): Reconc
     ...holds.flatMap((hold) => checkHold(hold, openHolds, balances)),
     ...redemptions.flatMap((redemption) => checkRedemption(redemption, byReference.get(redemption.id) ?? [])),
     ...missingRecords(journal, holds, redemptions, balances),
+    ...checkBatches(batches, cards),
     ...[...balances]
       .filter(([account, minor]) => account.startsWith('transfer:') && minor !== 0n)
       .map(([account]) => finding('trial_balance', account, 'the two halves of the transfer differ')),
@@ -80,7 +82,24 @@ function checkCard(card: GiftCardSnapshot, entries: readonly JournalEntry[], bal
     balance = after;
   }
   if (entries.length !== card.entryCount) findings.push(finding('chain', card.id, 'entries are missing or too many'));
+  const isVoided = card.voidedAt !== null;
+  if (isVoided && card.balanceMinor !== 0n) findings.push(finding('void', card.id, 'voided, with money on it'));
+  if (!isVoided && entries.some(({ type }) => type === 'void')) {
+    findings.push(finding('void', card.id, 'the journal voids a card that is not voided'));
+  }
   return findings;
+}
+
+/** Batches that have another number of cards than they say, and those that only their cards name. */
+function checkBatches(batches: readonly Batch[], cards: readonly GiftCardSnapshot[]): readonly Finding[] {
+  const cardsOf = Map.groupBy(cards, ({ batchId }) => batchId);
+  const stored = new Set<string | null>(batches.map(({ id }) => id));
+  const wrong = batches.filter(({ id, createdCount }) => createdCount !== (cardsOf.get(id) ?? []).length);
+  const missing = [...cardsOf.keys()].filter((id) => id !== null && !stored.has(id));
+  return [
+    ...wrong.map(({ id }) => finding('batch', id, 'it has another number of cards than it says')),
+    ...missing.flatMap((id) => (id === null ? [] : [finding('batch', id, 'the batch is missing')])),
+  ];
 }
 
 function checkHold(hold: Hold, openHolds: ReadonlySet<string>, balances: Balances): readonly Finding[] {

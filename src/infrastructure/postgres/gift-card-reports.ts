@@ -66,7 +66,8 @@ function sidesOf(kind: 'hold' | 'transfer'): string {
 
 /**
  * What answers that receipts keep promise of the journal, as rows of SQL: an operation, the type of its entry, and where
- * its answer has the entry's key and amount. Answers of other operations name no entry.
+ * its answer has the entry's key and amount. Reloads and batches are looked for otherwise; answers of other operations
+ * name no entry, that of a void not even its card.
  */
 const PROMISES = [
   ['GiftCard.create', 'creation', 'id', 'originalAmount'],
@@ -78,6 +79,16 @@ const PROMISES = [
 ]
   .map((promise) => `('${promise.join("', '")}')`)
   .join(', ');
+
+/** What receipts of one operation answered, by the names of columns: `answer` is JSON. */
+function answersOf(operation: 'GiftCard.reload' | 'GiftCard.bulkCreate', columns: string): string {
+  return `SELECT id, ${columns} FROM (
+    SELECT id, outcome -> 'a' AS answer FROM portolan.receipts
+    WHERE tenant = $1 AND operation = '${operation}' AND outcome -> 'a' IS NOT NULL) AS kept`;
+}
+
+/** The minor units of an amount in an answer, which is written with all its decimals. */
+const minorOf = (money: string): string => `replace(${money} ->> 'amount', '.', '')::bigint`;
 
 /** Each check names what breaks it; all are silent on a sound journal. */
 const CHECKS: readonly { readonly kind: Finding['kind']; readonly sql: string }[] = [
@@ -143,7 +154,7 @@ const CHECKS: readonly { readonly kind: Finding['kind']; readonly sql: string }[
           coalesce(j.amount, 0)) AS detail
       FROM (
         SELECT p.id, operation, of.type, outcome -> 'a' ->> of.key AS key,
-          replace(outcome -> 'a' -> of.money ->> 'amount', '.', '')::bigint AS amount
+          ${minorOf("outcome -> 'a' -> of.money")} AS amount
         FROM portolan.receipts p JOIN (VALUES ${PROMISES}) AS of(operation, type, key, money) USING (operation)
         WHERE tenant = $1 AND outcome -> 'a' IS NOT NULL) AS p
       LEFT JOIN (
@@ -154,11 +165,50 @@ const CHECKS: readonly { readonly kind: Finding['kind']; readonly sql: string }[
         FROM gift_cards.transactions WHERE tenant = $1 GROUP BY 1, 2) AS j USING (type, key)
       WHERE p.amount IS NULL OR p.amount IS DISTINCT FROM j.amount`,
   },
+  {
+    kind: 'receipt',
+    // A reload is answered with its card: by the balance that its entry left there. The chain proves the amount.
+    sql: `SELECT id::text, format('the receipt of GiftCard.reload promises a balance of %s, no reload left that', balance)
+          AS detail
+      FROM (${answersOf('GiftCard.reload', `answer ->> 'id' AS card, ${minorOf("answer -> 'currentBalance'")} AS balance`)}) p
+      WHERE NOT EXISTS (SELECT FROM gift_cards.transactions t WHERE t.tenant = $1 AND t.transaction_type = 'reload'
+        AND t.gift_card_id::text = p.card AND t.balance_after = p.balance)`,
+  },
+  {
+    kind: 'receipt',
+    sql: `SELECT p.id::text, format('the receipt of GiftCard.bulkCreate promises %s cards of %s, the batch has %s of %s',
+          p.count, p.amount, coalesce(b.card_count, 0), coalesce(b.amount, 0)) AS detail
+      FROM (${answersOf(
+        'GiftCard.bulkCreate',
+        `answer ->> 'batchId' AS batch, (answer ->> 'count')::integer AS count, ${minorOf("answer -> 'amount'")} AS amount`,
+      )}) p
+      LEFT JOIN gift_cards.batches b ON b.id::text = p.batch AND b.tenant = $1
+      WHERE b.id IS NULL OR p.count IS DISTINCT FROM b.card_count OR p.amount IS DISTINCT FROM b.amount`,
+  },
+  {
+    kind: 'void',
+    sql: `SELECT c.id::text, CASE WHEN c.voided_at IS NULL THEN 'the journal voids a card that is not voided'
+          ELSE format('voided, with a balance of %s', c.current_balance) END AS detail
+      FROM gift_cards.cards c LEFT JOIN (
+        SELECT DISTINCT gift_card_id FROM gift_cards.transactions
+        WHERE tenant = $1 AND transaction_type = 'void') v ON v.gift_card_id = c.id
+      WHERE c.tenant = $1
+        AND (c.voided_at IS NOT NULL AND c.current_balance <> 0 OR c.voided_at IS NULL AND v.gift_card_id IS NOT NULL)`,
+  },
+  {
+    kind: 'batch',
+    sql: `SELECT coalesce(b.id, c.batch_id)::text AS id,
+        format('%s cards, %s by the record', coalesce(c.cards, 0), coalesce(b.created_count::text, 'none')) AS detail
+      FROM (SELECT id, created_count FROM gift_cards.batches WHERE tenant = $1) b FULL JOIN (
+        SELECT batch_id, count(*) AS cards FROM gift_cards.cards
+        WHERE tenant = $1 AND batch_id IS NOT NULL GROUP BY batch_id) c ON c.batch_id = b.id
+      WHERE b.created_count IS DISTINCT FROM coalesce(c.cards, 0)`,
+  },
 ];
 
 const MAX_FINDINGS = 100;
 
-/** Proves cards, holds, transfers, redemptions and receipts against the journal, and the journal against itself. */
+/** Proves cards, holds, transfers, redemptions, batches and receipts against the journal, and that against itself. */
 export function reconcile(pool: Pool, tenant: string): Promise<Reconciliation> {
   return inSnapshot(pool, async (client) => {
     const counts = await client.query<{ cards: number; entries: number }>(

@@ -27,7 +27,7 @@ const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => make(index));
 
 /** Of no operation whose receipts the reconciliation looks into. */
-const newReceipt = (): ReceiptKey => receiptOf({ operation: 'GiftCard.reload' });
+const newReceipt = (): ReceiptKey => receiptOf({ operation: 'Test.reload' });
 
 const issueMany = (scenario: Scenario, count: number): Promise<string[]> =>
   Promise.all(times(count, () => scenario.issue()));

@@ -102,7 +102,7 @@ export const reportOperations = {
     errors: [],
   }),
   reconcile: query({
-    summary: 'Proves balances, batches and the trial balance against the journal; receipts too, but in memory',
+    summary: 'Proves balances, batches, receipts and the trial balance against the journal; in memory all but receipts',
     input: z.strictObject({}),
     output: z.object({
       cards: z.int(),

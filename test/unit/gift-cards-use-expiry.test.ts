@@ -1,7 +1,21 @@
 import { expect } from 'chai';
+import type { GiftCardPorts } from '../../src/application/gift-cards/ports.ts';
 import { GiftCardWorld, usd } from '../support/gift-card-world.ts';
 
 const nothing = { expired: 0, released: 0, destroyed: 0, cancelled: 0, dropped: 0, marksPurged: 0 };
+
+/** Ports whose repository fails for these cards and deliveries. */
+const failingOn =
+  (broken: ReadonlySet<string>) =>
+  (ports: GiftCardPorts): GiftCardPorts => ({
+    ...ports,
+    cards: {
+      update: (context, keys, decide) =>
+        [...(keys.cardIds ?? []), ...(keys.deliveryIds ?? [])].some((id) => broken.has(id))
+          ? Promise.reject(new Error('The row is locked'))
+          : ports.cards.update(context, keys, decide),
+    },
+  });
 
 describe('the sweep', () => {
   let world: GiftCardWorld;
@@ -96,15 +110,7 @@ describe('the sweep', () => {
 
   it('goes on past a card that fails, reports it, and tries it again the next time', async () => {
     const broken = new Set<string>();
-    world = new GiftCardWorld({}, (ports) => ({
-      ...ports,
-      cards: {
-        update: (context, keys, decide) =>
-          broken.has(keys.cardIds?.[0] ?? '')
-            ? Promise.reject(new Error('The row is locked'))
-            : ports.cards.update(context, keys, decide),
-      },
-    }));
+    world = new GiftCardWorld({}, failingOn(broken));
     const [bad] = [await expiring(10), await expiring(20), await expiring(30)];
     broken.add(bad?.id ?? '');
     world.pass(30);
@@ -139,15 +145,7 @@ describe('the sweep', () => {
 
   it('goes on past a delivery that cannot be ended, and ends it the next time', async () => {
     const broken = new Set<string>();
-    world = new GiftCardWorld({ mailCodesSeconds: 1 }, (ports) => ({
-      ...ports,
-      cards: {
-        update: (context, keys, decide) =>
-          broken.has(keys.deliveryIds?.[0] ?? '')
-            ? Promise.reject(new Error('The row is locked'))
-            : ports.cards.update(context, keys, decide),
-      },
-    }));
+    world = new GiftCardWorld({ mailCodesSeconds: 1 }, failingOn(broken));
     const gift = { purchaserId: 'buyer', recipientEmail: 'ann@example.com', deliver: 'email' as const };
     const { id } = await world.call('create', { ...gift, amount: usd('1.00') });
     for (let n = 0; n < 1050; n += 1) await world.call('create', { ...gift, amount: usd('1.00') });

@@ -1,6 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 const PURE = 'Time, randomness and hashing come in as functions and arguments.';
+const CHECK_OUT = 'Connections of pools are taken out by checkOut, which hears of their end in time.';
 const LIFE = 'Only src/server.ts and src/cli.ts end the process or listen to it.';
 
 /** Correctness rules that the compiler does not have; layout is Prettier's business. */
@@ -60,6 +61,19 @@ export default tseslint.config(
           object: 'process',
           property,
           message: LIFE,
+        })),
+      ],
+    },
+  },
+  {
+    files: ['src/infrastructure/**/*.ts', 'src/composition/**/*.ts'],
+    ignores: ['src/infrastructure/postgres/pools.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...['callee.object.name', 'callee.object.property.name'].map((name) => ({
+          selector: `CallExpression[callee.property.name='connect'][${name}=/pool$/i]`,
+          message: CHECK_OUT,
         })),
       ],
     },

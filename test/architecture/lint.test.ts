@@ -34,6 +34,16 @@ const BREACHES: readonly Breaches[] = [
   { rule: 'no-restricted-properties', codes: ['Date.now()', 'Math.random()'], ...PURE },
   { rule: 'no-restricted-syntax', codes: ['new Date()', 'Date()'], ...PURE },
   {
+    rule: 'no-restricted-syntax',
+    codes: [
+      'void pool.connect()',
+      'void site.commandPool.connect()',
+      'void class { #pool; a() { return this.#pool.connect(); } }',
+    ],
+    not: ['src/infrastructure/postgres/migrate.ts', 'src/composition/service.ts'],
+    but: ['src/infrastructure/postgres/pools.ts'],
+  },
+  {
     rule: 'no-restricted-properties',
     codes: ['process.exit(1)', 'process.exitCode = 1', "process.on('SIGTERM', () => undefined)"],
     not: ['src/app.ts', 'src/composition/own-url.ts', 'src/interfaces/cli/program.ts'],

@@ -1,3 +1,4 @@
+import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import { lockServiceContract } from '../../src/contracts/locks/lock-service-contract.ts';
 import { createMemoryLockService } from '../../src/infrastructure/memory/memory-lock-service.ts';
@@ -27,4 +28,28 @@ lockServiceContract(runner, 'PostgreSQL', async () => {
     second: new PostgresLockService(second),
     close: () => (closed ??= close()),
   };
+});
+
+describe('The lock service of PostgreSQL, when a connection is lost', () => {
+  it('tells the holder, and gives the lock to the next', async () => {
+    const database = await testDatabase();
+    const pool = createPool({ connectionString: database.applicationUrl, max: 2, onError: () => undefined });
+    const service = new PostgresLockService(pool);
+    try {
+      const held = service.tryWithLock('sweep', async (signal) => {
+        await pool.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+        );
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        throw signal.reason;
+      });
+      const failure: unknown = await held.catch((error: unknown) => error);
+      expect(failure).to.have.property('message', 'The lock sweep was lost with its connection.');
+      expect(await service.tryWithLock('sweep', async () => 'next')).to.deep.equal({ acquired: true, result: 'next' });
+    } finally {
+      await pool.end();
+      await database.close();
+    }
+  });
 });

@@ -9,6 +9,7 @@ import { migrate } from '../../src/infrastructure/postgres/migrate.ts';
 import { peppersOnCards } from '../../src/infrastructure/postgres/peppers-on-cards.ts';
 import { createPool } from '../../src/infrastructure/postgres/pools.ts';
 import { ChaosProxy } from '../support/chaos-proxy.ts';
+import { dyingDatabase } from '../support/dying-database.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 
 describe('A database that does not answer', () => {
@@ -39,6 +40,42 @@ describe('A database that does not answer', () => {
     ]);
     await wakeup.close();
     for (const error of errors) expect(databaseFault(error)).to.include('does not answer');
+  });
+});
+
+describe('A database that dies with a word', () => {
+  const limits = { statementMs: 200, idleMs: 200 };
+
+  it('fails who gets a connection just then, and the process lives on', async () => {
+    const { url, close } = await dyingDatabase('ready');
+    const pool = createPool({ connectionString: url, max: 1, onError: () => undefined });
+    try {
+      const [alone, within] = await Promise.allSettled([
+        pool.query('SELECT 1'),
+        inTransaction(pool, limits, async () => 1),
+      ]);
+      expect([alone.status, within.status]).to.deep.equal(['rejected', 'rejected']);
+      expect(pool.totalCount).to.equal(0);
+    } finally {
+      await pool.end();
+      close();
+    }
+  });
+
+  it('fails who waited for the connection of another, and the process lives on', async () => {
+    const { url, close } = await dyingDatabase('answered');
+    const pool = createPool({ connectionString: url, max: 1, onError: () => undefined });
+    try {
+      const [first, next] = await Promise.allSettled([
+        pool.query('SELECT 1'),
+        inTransaction(pool, limits, async () => 1),
+      ]);
+      expect(first).to.have.property('status', 'fulfilled');
+      expect(next).to.have.property('status', 'rejected');
+    } finally {
+      await pool.end();
+      close();
+    }
   });
 });
 

@@ -2,6 +2,7 @@ import type { ClientBase, Notification, Pool } from 'pg';
 import { randomUUID } from 'node:crypto';
 import type { JobNews } from './job-store.ts';
 import { Loop } from './loop.ts';
+import { checkOut } from '../postgres/pools.ts';
 import { named } from '../postgres/statement.ts';
 
 const channel = 'portolan_jobs';
@@ -74,7 +75,7 @@ export class PostgresJobSignals implements JobNews {
   /** Connects unless it is connected, and looks again after a while. */
   async #keepListening(): Promise<number> {
     if (this.#disconnect !== undefined) return reconnectMs;
-    const client = await this.#pool.connect();
+    const client = await checkOut(this.#pool);
     const disconnect = () => {
       if (this.#disconnect !== disconnect) return;
       this.#disconnect = undefined;

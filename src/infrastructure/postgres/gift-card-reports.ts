@@ -1,10 +1,11 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Finding, Liability, Reconciliation } from '../../application/gift-cards/gift-card-reader.ts';
 import type { TransactionType } from '../../domain/gift-cards/journal.ts';
+import { checkOut } from './pools.ts';
 
 /** Reads several statements from one snapshot, so that they tell of the same instant. */
 async function inSnapshot<T>(pool: Pool, read: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
+  const client = await checkOut(pool);
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     // Reports join whole tables. Where statistics are missing or old the planner may take them for a few rows.

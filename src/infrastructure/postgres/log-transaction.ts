@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { checkOut } from './pools.ts';
 import { isConnectionLost } from './statement.ts';
 
 /** How long the server lets a transaction run one statement, and sit idle, before it ends it; milliseconds. */
@@ -21,7 +22,7 @@ export async function inTransaction<Result>(
   work: (client: PoolClient) => Promise<Result>,
   abort: AbortController = new AbortController(),
 ): Promise<Result> {
-  const client = await pool.connect();
+  const client = await checkOut(pool);
   const onError = (error: Error): void => abort.abort(error);
   client.on('error', onError);
   try {

@@ -67,12 +67,17 @@ export function createPool(
 
 /**
  * Takes a connection out of any pool, a caller's included. When it breaks, its query fails; that it tells so as an event
- * too would end the process if nobody listened.
+ * too would end the process if nobody listened. By callback, since a promise is too late: the packet that makes the
+ * connection free may hold its last words as well, and the driver reads on before anybody who awaits it.
  */
-export async function checkOut(pool: pg.Pool): Promise<pg.PoolClient> {
-  const client = await pool.connect();
-  if (client.listenerCount('error') === 0) client.on('error', () => undefined);
-  return client;
+export function checkOut(pool: pg.Pool): Promise<pg.PoolClient> {
+  const { promise, resolve, reject } = Promise.withResolvers<pg.PoolClient>();
+  pool.connect((error, client) => {
+    if (client === undefined) return reject(error ?? new Error('The pool gave neither a connection nor an error.'));
+    if (client.listenerCount('error') === 0) client.on('error', () => undefined);
+    resolve(client);
+  });
+  return promise;
 }
 
 const connection = (connectionString: string, max: number): pg.PoolConfig => ({

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { LockOutcome, LockService } from '../../application/shared/lock-service.ts';
+import { checkOut } from './pools.ts';
 
 /** Advisory locks of PostgreSQL, each held by a connection of its own for as long as the work takes. */
 export class PostgresLockService implements LockService {
@@ -10,7 +11,7 @@ export class PostgresLockService implements LockService {
   }
 
   async tryWithLock<T>(name: string, work: (signal: AbortSignal) => Promise<T>): Promise<LockOutcome<T>> {
-    const client = await this.#pool.connect();
+    const client = await checkOut(this.#pool);
     const lost = new AbortController();
     // The server releases the lock with the connection: whoever works on has to know.
     const onEnd = (): void => lost.abort(new Error(`The lock ${name} was lost with its connection.`));

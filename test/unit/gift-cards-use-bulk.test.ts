@@ -282,6 +282,8 @@ describe('batches of gift cards', () => {
       expect(world.log).to.have.length(events);
       world.full.delete(ISSUE);
       expect(await world.reply('bulkCreate', order(count), { key })).to.include({ replayed: false });
+      world.full.add(ISSUE);
+      expect(await world.reply('bulkCreate', order(count), { key })).to.include({ replayed: true });
     }
   });
 

@@ -1,6 +1,7 @@
 import { InvalidExpiry } from '../../domain/gift-cards/errors.ts';
 import type { Batch } from '../../domain/gift-cards/records.ts';
 import { commandContext, type Call } from '../shared/call.ts';
+import { roomFor } from '../shared/job-room.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { readNewAmount } from './amounts.ts';
 import { accept } from './answers.ts';
@@ -29,12 +30,13 @@ export function bulkCreate(ports: Ports): Handler<(typeof giftCards)['operations
   return async ({ count, prefix, purchaserId, ...input }, call) => {
     const { amount: money } = input;
     const amount = readNewAmount(money);
-    await jobs.requireRoom(ISSUE_BATCH, call.unit);
+    const requireRoom = await roomFor(jobs, ISSUE_BATCH, call);
     const id = ids();
     const seed = sealedSeed(ports, call.principal.tenant, id);
     // Before the caller's transaction ends nobody else sees the batch: its cards are left to the job.
     const isSmall = count <= policy.bulkInlineMax && call.unit === undefined;
     const committed = await cards.update(commandContext(call), {}, ({ now }) => {
+      requireRoom();
       const expiresAt = expiryOf(input.expiresAt, policy, now, amount.currency);
       if (expiresAt !== null && expiresAt <= now) throw new InvalidExpiry('A card must expire in the future.');
       const batch: Batch = {

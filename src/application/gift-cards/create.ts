@@ -3,6 +3,7 @@ import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Recipient } from '../../domain/gift-cards/records.ts';
 import { commandContext } from '../shared/call.ts';
 import type { ParsedInputOf } from '../shared/contract.ts';
+import { roomFor } from '../shared/job-room.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { readNewAmount } from './amounts.ts';
 import { accept, replyWithCode, sealForAnswer } from './answers.ts';
@@ -27,12 +28,13 @@ export function create(ports: Ports): Handler<Create> {
       throw new RecipientMissing('There is no e-mail address to send the code to.');
     }
     const amount = readNewAmount(input.amount);
-    if (recipientEmail !== undefined) await jobs.requireRoom(DELIVER_CODE, call.unit);
+    const requireRoom = recipientEmail === undefined ? undefined : await roomFor(jobs, DELIVER_CODE, call);
     const { code, onCard } = newCode(ports, input.prefix);
     const id = ids();
     const sealed = deliver === 'answer' ? sealForAnswer(ports, code.reveal(), call) : undefined;
     const mail = recipientEmail === undefined ? undefined : prepareDelivery(ports, call.principal.tenant, code);
     const committed = await cards.update(commandContext(call), {}, ({ now }) => {
+      requireRoom?.();
       const expiresAt = expiryOf(input.expiresAt, policy, now, amount.currency);
       const from = { id, ...onCard, amount, purchaserId, holderId, expiresAt, fundedBy: 'sales' } as const;
       const card = GiftCard.issue(from, { now, newId: ids });

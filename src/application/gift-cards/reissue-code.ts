@@ -1,5 +1,6 @@
 import { RecipientMissing } from '../../domain/gift-cards/errors.ts';
 import { commandContext, type Call } from '../shared/call.ts';
+import { roomFor } from '../shared/job-room.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { accept, replyWithCode, sealForAnswer } from './answers.ts';
 import { lookUp, readReference, type CardReference } from './card-lookup.ts';
@@ -26,9 +27,10 @@ export function reissueCode(ports: Ports): Handler<(typeof giftCards)['operation
       const { tenant } = call.principal;
       const lookup = lookUp(ports, input);
       const byMail = input.deliver === 'email';
-      if (byMail) await jobs.requireRoom(DELIVER_CODE, call.unit);
+      const requireRoom = byMail ? await roomFor(jobs, DELIVER_CODE, call) : undefined;
       const hasAddress = byMail && (await hasRecipient(ports, input, call));
       const committed = await cards.update(commandContext(call), lookup.keys, (book) => {
+        requireRoom?.();
         const lost = lookup.in(book);
         // The card alone knows its prefix. Decided again it gets another code: the answer opens the one that was stored.
         const { code, onCard } = newCode(ports, lost.toSnapshot().prefix);

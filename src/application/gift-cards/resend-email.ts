@@ -1,5 +1,6 @@
 import { CodeNotKept, RecipientMissing } from '../../domain/gift-cards/errors.ts';
 import { commandContext } from '../shared/call.ts';
+import { roomFor } from '../shared/job-room.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { accept, reply } from './answers.ts';
 import { cardById } from './card-lookup.ts';
@@ -14,7 +15,7 @@ export function resendEmail(ports: Ports): Handler<(typeof giftCards)['operation
   const { cards, jobs } = ports;
   return async ({ cardId }, call) => {
     const { tenant } = call.principal;
-    await jobs.requireRoom(DELIVER_CODE, call.unit);
+    const requireRoom = await roomFor(jobs, DELIVER_CODE, call);
     const reader = readerFor(ports, call);
     const [newest, recipient] = await Promise.all([
       reader.deliveryOfCard(tenant, cardId),
@@ -23,6 +24,7 @@ export function resendEmail(ports: Ports): Handler<(typeof giftCards)['operation
     const deliveryId = newest?.id ?? '';
     const keys = { cardIds: [cardId], deliveryIds: newest === undefined ? [] : [deliveryId] };
     const committed = await cards.update(commandContext(call), keys, (book) => {
+      requireRoom();
       const card = cardById(book, cardId);
       if (typeof recipient?.email !== 'string') throw new RecipientMissing('There is no e-mail address to write to.');
       const delivery = book.delivery(deliveryId);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { JobQueueFull } from '../../application/shared/job-errors.ts';
 import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { ReceiptKey } from '../../domain/shared/decision.ts';
 import type { GiftCardCase } from './gift-card-site.ts';
@@ -68,6 +69,19 @@ export const receiptCases: readonly GiftCardCase[] = [
       assert.deepEqual([second.message, second.details, second.kind], [first.message, first.details, first.kind]);
       assert.ok(second instanceof Error);
       assert.equal(await scenario.balance(cardId), 15n);
+    },
+  },
+  {
+    title: 'keeps no answer that speaks of the moment only: the repeat is decided anew',
+    async run(site) {
+      const scenario = new Scenario(site);
+      const receipt = newReceipt();
+      const isFull = (): never => {
+        throw new JobQueueFull('Too many jobs wait.', { retryAfterSeconds: 1 });
+      };
+      await refusalOf(scenario.update({}, isFull, { receipt }), 'jobs.queue_full');
+      const again = await scenario.update({}, () => accept('done'), { receipt });
+      assert.deepEqual([again.answer, again.replayed], ['done', false]);
     },
   },
   {

@@ -1,4 +1,4 @@
-import { DomainError, type Json } from './domain-error.ts';
+import { DomainError, type ErrorKind, type Json } from './domain-error.ts';
 
 /** A fact that an aggregate records. Its payload holds no secret and nothing personal: the log never forgets. */
 export interface NewEvent {
@@ -50,14 +50,20 @@ export const refuse = (error: DomainError, events: readonly NewEvent[] = []): Re
   events,
 });
 
-/** Asks for a decision. A `DomainError` that it throws is a refusal; anything else is a fault and leaves nothing behind. */
+/** Errors of these kinds speak of the moment, not of the command: its repeat has to be decided anew. */
+const PASSING: readonly ErrorKind[] = ['rate_limited', 'unavailable'];
+
+/**
+ * Asks for a decision. A `DomainError` that it throws is a refusal, unless it is of a kind that passes; that and
+ * anything else is thrown on and leaves nothing behind.
+ */
 export function judge<Answer extends Json, Changes>(
   decide: () => Decision<Answer, Changes>,
 ): Decision<Answer, Changes> {
   try {
     return decide();
   } catch (error) {
-    if (error instanceof DomainError) return refuse(error);
+    if (error instanceof DomainError && !PASSING.includes(error.kind)) return refuse(error);
     throw error;
   }
 }

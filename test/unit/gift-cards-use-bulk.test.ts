@@ -142,6 +142,16 @@ describe('batches of gift cards', () => {
       expect(await world.run(ISSUE, { batchId })).to.deep.equal({ createdCount: 10 });
     });
 
+    it('end when the time of their cards is over; those that are there expire', async () => {
+      const expiresAt = new Date(world.now.getTime() + 1000).toISOString();
+      const { batchId } = await world.call('bulkCreate', order(25, { expiresAt }));
+      const progress = async () => world.pass(1000);
+      const failure: unknown = await world.run(ISSUE, { batchId }, { progress }).catch((error: unknown) => error);
+      expect(failure).to.include({ code: 'gift_cards.invalid_expiry' });
+      expect(await world.call('getBatch', { batchId })).to.include({ status: 'cancelled', createdCount: 10 });
+      expect(await world.sweep()).to.include({ expired: 10 });
+    });
+
     it('end where their job was cancelled before it ran, or between two tries', async () => {
       const { batchId, jobId } = await world.call('bulkCreate', order(25));
       const killed = new AbortController();

@@ -15,7 +15,8 @@ export interface BulkIssuer {
    * Stores cards number `fromIndex` and following with their journal entries and one `gift_card.batch_created` event
    * in one commit, and raises the batch's `createdCount`; the batch is `ready` when that reaches its `count`. Does
    * nothing and returns the present batch when `fromIndex` isn't the batch's `createdCount` (another worker was faster)
-   * or the batch isn't running. Promotion expense pays for the cards. Throws `BatchNotFound`.
+   * or the batch isn't running. Promotion expense pays for the cards. Throws `BatchNotFound`, and `InvalidExpiry` once
+   * the batch's cards would be expired from the start.
    */
   issue(
     context: CommandContext,

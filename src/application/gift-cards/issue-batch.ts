@@ -1,3 +1,4 @@
+import { InvalidExpiry } from '../../domain/gift-cards/errors.ts';
 import type { Batch } from '../../domain/gift-cards/records.ts';
 import type { CommandContext } from '../../domain/shared/decision.ts';
 import { JobCancelled } from '../shared/job-errors.ts';
@@ -71,7 +72,10 @@ async function makeChunk(
   return cards;
 }
 
-/** The job that issues a large batch; a batch whose job is cancelled keeps the cards it has and gets no more. */
+/**
+ * The job that issues a large batch. A batch whose job is cancelled, or whose cards would be expired by now, keeps the
+ * cards it has and gets no more.
+ */
 export function issueBatch(
   ports: IssuePorts & Pick<GiftCardPorts, 'cards' | 'reader'>,
 ): (batchId: string, context: CommandContext, control: IssueControl) => Promise<number> {
@@ -81,7 +85,8 @@ export function issueBatch(
     try {
       return (await issueRemaining(ports, context, batch, control)).createdCount;
     } catch (error) {
-      if (control.signal?.reason instanceof JobCancelled) await cancelBatch(ports, context, batchId);
+      const isOver = error instanceof InvalidExpiry || control.signal?.reason instanceof JobCancelled;
+      if (isOver) await cancelBatch(ports, context, batchId);
       throw error;
     }
   };

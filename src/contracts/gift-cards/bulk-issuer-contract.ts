@@ -185,6 +185,16 @@ const CASES: readonly GiftCardCase[] = [
     },
   },
   {
+    title: 'issues no cards that would be expired from the start',
+    async run(site) {
+      const scenario = new Scenario(site);
+      const batch = await storedBatch(scenario, { expiresAt: new Date('2020-01-01T00:00:00.000Z') });
+      await refusalOf(issue(scenario, batch, 0, bulkCards(2)), 'gift_cards.invalid_expiry');
+      assert.deepEqual(await site.reader.batch(scenario.tenant, batch.id), batch);
+      assert.equal((await site.reader.reconcile(scenario.tenant)).cards, 0);
+    },
+  },
+  {
     title: 'refuses an unknown batch, also when it is known to another tenant',
     async run(site) {
       const [scenario, other] = [new Scenario(site), new Scenario(site)];

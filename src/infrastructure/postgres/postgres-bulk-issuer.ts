@@ -5,7 +5,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { BulkCard, BulkIssuer } from '../../application/gift-cards/bulk-issuer.ts';
 import { decidedEvents } from '../../application/shared/decided-events.ts';
 import { batchCreated } from '../../domain/gift-cards/batch-created.ts';
-import { BatchNotFound } from '../../domain/gift-cards/errors.ts';
+import { BatchNotFound, InvalidExpiry } from '../../domain/gift-cards/errors.ts';
 import type { Batch } from '../../domain/gift-cards/records.ts';
 import type { CommandContext } from '../../domain/shared/decision.ts';
 import { appendEvents } from './append-events.ts';
@@ -94,7 +94,10 @@ async function stage(client: ClientBase, fromIndex: number, cards: readonly Bulk
 
 async function insert(client: ClientBase, tenant: string, batch: Batch, pepperId: string): Promise<void> {
   const { rows } = await client.query<{ now: Date }>('SELECT clock_timestamp() AS now');
-  const now = rows[0]?.now;
+  const now = (rows[0] as { now: Date }).now;
+  if (batch.expiresAt !== null && batch.expiresAt <= now) {
+    throw new InvalidExpiry('The cards of the batch would be expired from the start.');
+  }
   await client.query(
     `INSERT INTO gift_cards.cards (id, tenant, code_index, pepper_id, prefix, last_four, currency, original_amount,
        current_balance, status, purchaser_id, batch_id, batch_index, expires_at, created_at, updated_at, version,

@@ -57,6 +57,26 @@ export const listCases: readonly GiftCardCase[] = [
     },
   },
   {
+    title: 'shows a card and its holds as they were at one instant, while holds come and go',
+    async run(site) {
+      const scenario = new Scenario(site);
+      const cardId = await scenario.issue({ amount: usd(100n) });
+      let ended = false;
+      const holding = (async () => {
+        for (let time = 0; time < 50; time += 1) {
+          const holdId = await scenario.hold(cardId, `order-${time}`, 60n);
+          await scenario.change(cardId, (card, moment) => card.release(holdId, moment), { holdIds: [holdId] });
+        }
+      })().finally(() => (ended = true));
+      while (!ended) {
+        const { balanceMinor, openHolds } = (await scenario.card(cardId)).toSnapshot();
+        const held = openHolds.reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
+        assert.equal(balanceMinor + held, 100n);
+      }
+      await holding;
+    },
+  },
+  {
     title: 'lists cards newest first, page by page, each once, while others are added',
     async run(site) {
       const scenario = new Scenario(site);

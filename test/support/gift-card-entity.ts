@@ -4,10 +4,11 @@ import type { Moment } from '../../src/domain/gift-cards/card-state.ts';
 import type { GiftCard } from '../../src/domain/gift-cards/gift-card.ts';
 import type { JournalEntry } from '../../src/domain/gift-cards/journal.ts';
 import type { Hold, Redemption } from '../../src/domain/gift-cards/records.ts';
+import { STAND_IN } from '../../src/domain/gift-cards/stand-in.ts';
 import type { NewEvent } from '../../src/domain/shared/decision.ts';
 import { DomainError } from '../../src/domain/shared/domain-error.ts';
 import { Money } from '../../src/domain/shared/money.ts';
-import { GiftCardModel, ModelRefusal, type ModelAmount } from './gift-card-model.ts';
+import { GiftCardModel, ModelRefusal, type ModelAmount, type ModelNaming } from './gift-card-model.ts';
 
 /** A command as the model has it, and as the entity has it; the entity's part returns the cards that it changed. */
 export interface Twofold {
@@ -44,6 +45,13 @@ export class EntityBooks {
     return this.#load(card);
   }
 
+  /** The card that is named so; where nobody has the code, what stands in for it. */
+  named({ code, card = '' }: ModelNaming): GiftCard {
+    if (code === undefined) return this.card(card);
+    const found = [...this.cards.values()].find((candidate) => candidate.toSnapshot().codeIndex === code);
+    return found === undefined ? STAND_IN : this.card(found.id);
+  }
+
   paidBy(card: string, order: string): readonly Redemption[] {
     return [...this.redemptions.values()].filter(({ cardId, orderId }) => cardId === card && orderId === order);
   }
@@ -69,11 +77,12 @@ export class EntityBooks {
     const cards = [...this.cards].map(([id, card]) => ({
       ...{ id, balance: Number(card.balance.minor), available: Number(card.available(now).minor) },
       ...{ status: card.status(now), until: card.expiresAt?.getTime() ?? Infinity },
+      ...{ code: card.toSnapshot().codeIndex, holder: card.toSnapshot().holderId ?? undefined },
       openHolds: card.toSnapshot().openHolds.map((hold) => [hold.id, Number(hold.amountMinor)]),
     }));
-    const expectedCards = [...this.model.cards].map(([id, { balance, until }]) => ({
+    const expectedCards = [...this.model.cards].map(([id, { balance, until, code, holder }]) => ({
       ...{ id, balance, available: this.model.available(id, this.now) },
-      ...{ status: this.model.status(id, this.now), until },
+      ...{ status: this.model.status(id, this.now), until, code, holder },
       openHolds: [...this.model.holds].flatMap(([holdId, { card, state, amount }]) =>
         card === id && state === 'open' ? [[holdId, amount]] : [],
       ),
@@ -192,5 +201,4 @@ function freeze(value: unknown): void {
 export const withDueExpiry = (card: GiftCard, at: Moment): GiftCard => card.expire('breakage', at) ?? card;
 export const money = ({ minor, currency }: ModelAmount): Money => Money.ofMinor(BigInt(minor), currency);
 export const dateOrNull = (until: number): Date | null => (until === Infinity ? null : new Date(until));
-export const pick = <T>(from: readonly T[], number: number): T | undefined => from[number % Math.max(1, from.length)];
 export const another = (currency: string): string => (currency === 'USD' ? 'JPY' : 'USD');

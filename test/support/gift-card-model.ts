@@ -9,6 +9,10 @@ export class ModelRefusal extends Error {
 }
 
 interface ModelCard {
+  /** Whose it is, where it is bound to somebody. */
+  readonly holder: string | undefined;
+  /** The code that works; there is never another. */
+  code: string;
   readonly currency: string;
   readonly original: number;
   balance: number;
@@ -55,11 +59,34 @@ export interface ModelAmount {
   readonly currency: string;
 }
 
+/** How a card is named: by its code, or else by its id; and the holder who is named with it. */
+export interface ModelNaming {
+  readonly code?: string | undefined;
+  readonly card?: string | undefined;
+  readonly holder?: string | undefined;
+}
+
 /** What a payment or a hold is for. */
 export interface ModelPurpose {
-  readonly card: string;
   readonly order: string;
   readonly purpose: string;
+}
+
+interface ModelPayer extends ModelPurpose {
+  readonly card: string;
+}
+
+/** What a payment asks for: an amount, or all that there is up to the order's total. */
+export interface ModelAsk {
+  readonly amount?: ModelAmount | undefined;
+  readonly total?: ModelAmount | undefined;
+}
+
+/** What a card is issued with. */
+export interface ModelIssue {
+  readonly code: string;
+  readonly holder: string | undefined;
+  readonly until: number;
 }
 
 /**
@@ -71,32 +98,43 @@ export class GiftCardModel {
   readonly holds = new Map<string, ModelHold>();
   readonly payments: ModelPayment[] = [];
   readonly legs = new Map<string, ModelLeg>();
+  /** Codes that were replaced. */
+  readonly dead: string[] = [];
   /** Until when payments for a cancelled order are refused. */
   readonly cancelled = new Map<string, number>();
 
-  create(id: string, { minor, currency }: ModelAmount, until: number, now: number): void {
-    if (until <= now) throw new ModelRefusal('invalid_expiry');
+  create(id: string, { minor, currency }: ModelAmount, issue: ModelIssue, now: number): void {
+    if (issue.until <= now) throw new ModelRefusal('invalid_expiry');
     const flags = { kept: 0, booked: false, frozen: false, voided: false };
-    this.cards.set(id, { currency, original: minor, balance: minor, until, ...flags });
+    this.cards.set(id, { ...issue, currency, original: minor, balance: minor, ...flags });
   }
 
   /** Returns the payment, which may be an earlier one. */
-  redeem(id: string, what: ModelPurpose, amount: ModelAmount | undefined, now: number): ModelPayment {
-    this.#checkOrder(what.order, now);
+  redeem(id: string, by: ModelNaming, purpose: ModelPurpose, ask: ModelAsk, now: number): ModelPayment {
+    this.#checkOrder(purpose.order, now);
+    const what = { ...purpose, card: this.#payer(by) };
     const earlier = this.#paid(what);
-    if (earlier) return this.#same(earlier, amount);
+    if (earlier) return this.#same(earlier, ask.amount);
     if (this.#held(what, now)) throw new ModelRefusal('redemption_conflict');
-    const taken = this.#take(what.card, amount, now);
+    const taken = this.#take(what.card, this.#due(what.card, ask, now), now);
     return this.#pay(id, what, taken, now);
   }
 
   /** Returns the hold, which may be an earlier one. */
-  hold(id: string, what: ModelPurpose, amount: ModelAmount | undefined, until: number, now: number): ModelHold {
-    this.#checkOrder(what.order, now);
+  hold(
+    id: string,
+    by: ModelNaming,
+    purpose: ModelPurpose,
+    ask: ModelAsk & { readonly until: number },
+    now: number,
+  ): ModelHold {
+    this.#checkOrder(purpose.order, now);
+    const what = { ...purpose, card: this.#payer(by) };
     const earlier = this.#held(what, now);
-    if (earlier) return this.#same(earlier, amount);
+    if (earlier) return this.#same(earlier, ask.amount);
     if (this.#paid(what)) throw new ModelRefusal('redemption_conflict');
-    const hold: ModelHold = { ...what, amount: this.#take(what.card, amount, now), until, state: 'open' };
+    const amount = this.#take(what.card, this.#due(what.card, ask, now), now);
+    const hold: ModelHold = { ...what, amount, until: ask.until, state: 'open' };
     this.holds.set(id, hold);
     return hold;
   }
@@ -137,9 +175,12 @@ export class GiftCardModel {
     return minor;
   }
 
-  transfer(fromId: string, toId: string, amount: ModelAmount, agreed: boolean, now: number): void {
-    const [from, to] = [this.card(fromId), this.card(toId)];
+  /** Staff moves the money of bound cards too, but by id: by its code nobody does. */
+  transfer(payer: ModelNaming, payee: ModelNaming, amount: ModelAmount, agreed: boolean, now: number): void {
+    const fromId = payer.code === undefined ? this.#named(payer) : this.#payer(payer);
     this.#checkFunds(fromId, amount, now);
+    const toId = this.#named(payee);
+    const [from, to] = [this.card(fromId), this.card(toId)];
     if (fromId === toId) throw new ModelRefusal('transfer_to_same_card');
     this.#checkUsable(to, now);
     if (to.currency !== amount.currency) throw new ModelRefusal('money.currency_mismatch');
@@ -168,6 +209,14 @@ export class GiftCardModel {
     if (this.card(id).voided) throw new ModelRefusal('voided_card');
     if (!this.card(id).frozen) throw new ModelRefusal('card_not_frozen');
     this.card(id).frozen = false;
+  }
+
+  /** From now on this code works and the one before doesn't, whatever state the card is in. */
+  reissue(id: string, code: string): void {
+    const card = this.card(id);
+    if (card.voided) throw new ModelRefusal('voided_card');
+    this.dead.push(card.code);
+    card.code = code;
   }
 
   reload(id: string, { minor, currency }: ModelAmount, now: number): void {
@@ -275,6 +324,19 @@ export class GiftCardModel {
     return [...this.holds.values()].filter((hold) => hold.card === card && hold.state === 'open');
   }
 
+  #named({ code, card = '' }: ModelNaming): string {
+    if (code === undefined) return card;
+    for (const [id, candidate] of this.cards) if (candidate.code === code) return id;
+    throw new ModelRefusal('invalid_code');
+  }
+
+  /** A bound card is spent in the name of its holder, any other in nobody's. */
+  #payer(by: ModelNaming): string {
+    const id = this.#named(by);
+    if (this.card(id).holder !== by.holder) throw new ModelRefusal('holder_mismatch');
+    return id;
+  }
+
   #checkOrder(order: string, now: number): void {
     if ((this.cancelled.get(order) ?? 0) > now) throw new ModelRefusal('order_cancelled');
   }
@@ -293,20 +355,26 @@ export class GiftCardModel {
     if (amount.minor > available) throw new ModelRefusal('insufficient_balance');
   }
 
-  #take(id: string, amount: ModelAmount | undefined, now: number): number {
-    const card = this.card(id);
-    const taken = amount ?? { minor: this.available(id, now), currency: card.currency };
-    this.#checkFunds(id, taken, now);
-    this.bookBack(id, now);
-    card.balance -= taken.minor;
-    return taken.minor;
+  /** Where no amount is asked for: all that there is, but not more than the order costs. */
+  #due(id: string, { amount, total }: ModelAsk, now: number): ModelAmount {
+    const { currency } = this.card(id);
+    if (amount) return amount;
+    if (total && total.currency !== currency) return total;
+    return { minor: Math.min(this.available(id, now), total?.minor ?? Infinity), currency };
   }
 
-  #paid({ card, order, purpose }: ModelPurpose): ModelPayment | undefined {
+  #take(id: string, amount: ModelAmount, now: number): number {
+    this.#checkFunds(id, amount, now);
+    this.bookBack(id, now);
+    this.card(id).balance -= amount.minor;
+    return amount.minor;
+  }
+
+  #paid({ card, order, purpose }: ModelPayer): ModelPayment | undefined {
     return this.#paymentsOf(order, card).find((payment) => payment.purpose === purpose);
   }
 
-  #held({ card, order, purpose }: ModelPurpose, now: number): ModelHold | undefined {
+  #held({ card, order, purpose }: ModelPayer, now: number): ModelHold | undefined {
     return this.#openHolds(card).find((hold) => hold.order === order && hold.purpose === purpose && hold.until > now);
   }
 
@@ -317,7 +385,7 @@ export class GiftCardModel {
     return earlier;
   }
 
-  #pay(id: string, { card, order, purpose }: ModelPurpose, amount: number, now: number): ModelPayment {
+  #pay(id: string, { card, order, purpose }: ModelPayer, amount: number, now: number): ModelPayment {
     const payment = { id, card, order, purpose, amount, refunded: 0 };
     this.payments.push(payment);
     if (this.#waiting(order, card).length > 0) this.#settle(order, card, now);

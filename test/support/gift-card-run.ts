@@ -1,9 +1,18 @@
 import { expect } from 'chai';
 import type { GiftCardSite } from '../../src/contracts/gift-cards/gift-card-site.ts';
 import { Scenario } from '../../src/contracts/gift-cards/scenario.ts';
-import type { AmountChoice, Command, LegChoice } from './gift-card-commands.ts';
+import {
+  pick,
+  type AmountChoice,
+  type AskChoice,
+  type Command,
+  type CommandOf,
+  type LegChoice,
+} from './gift-card-commands.ts';
+import { compareWithModel } from './gift-card-compare.ts';
 import { historySystem, MARK_UNITS, outcomeOf, type HistorySystem, type Outcome } from './gift-card-history.ts';
-import { GiftCardModel, ModelRefusal, type ModelAmount } from './gift-card-model.ts';
+import { GiftCardModel, ModelRefusal, type ModelAmount, type ModelAsk } from './gift-card-model.ts';
+import { holderOf, namingOf, staffNamingOf } from './gift-card-naming.ts';
 
 const CURRENCIES = ['USD', 'JPY', 'KWD'] as const;
 const DECIMALS: { readonly [currency: string]: number } = { USD: 2, JPY: 0, KWD: 3 };
@@ -26,7 +35,6 @@ export class HistoryRun {
   readonly #system: HistorySystem;
   readonly #scenario: Scenario;
   readonly #unitMs: number;
-  readonly #codes = new Map<string, string>();
   #refunds = 0;
   #repeat: () => Promise<void> = async () => undefined;
 
@@ -49,7 +57,7 @@ export class HistoryRun {
       case 'cancel':
         return this.#cancel(`order-${command.order}`);
       case 'create':
-        return this.#create(command.minor, CURRENCIES[command.currency] ?? 'USD', command.lasts);
+        return this.#create(command);
       case 'capture':
       case 'release':
         return this.#onHold(command);
@@ -62,79 +70,9 @@ export class HistoryRun {
     }
   }
 
-  /**
-   * Compares all that can be seen of the cards with the model, and where `books` says so the books with each other, which
-   * takes the longer the more other histories a database holds.
-   */
-  async compare(books: boolean): Promise<void> {
-    const { site, tenant } = this.#system;
-    const now = await site.reader.now();
-    for (const id of this.model.cards.keys()) {
-      const card = await site.reader.find(tenant, { cardId: id });
-      const expected = this.model.card(id);
-      expect(
-        {
-          balance: card?.balance.minor,
-          available: card?.available(now).minor,
-          status: card?.status(now),
-          until: card?.expiresAt?.getTime() ?? Infinity,
-        },
-        'card',
-      ).to.deep.equal({
-        balance: BigInt(expected.balance),
-        available: BigInt(this.model.available(id, now.getTime())),
-        status: this.model.status(id, now.getTime()),
-        until: expected.until,
-      });
-      await this.#compareJournal(id, expected.balance);
-    }
-    await this.#compareOrders();
-    if (books) {
-      const report = await site.reader.reconcile(tenant);
-      expect(report.findings, 'findings').to.deep.equal([]);
-      for (const { differenceMinor } of report.trialBalance) expect(differenceMinor, 'trial balance').to.equal(0n);
-    }
-    const liability = await site.reader.liability(tenant, undefined, undefined);
-    const owed = liability.map(({ currency, outstandingMinor }) => [currency, Number(outstandingMinor)]);
-    expect(owed, 'liability').to.deep.equal([...this.model.owed()].sort());
-  }
-
-  async #compareJournal(cardId: string, balance: number): Promise<void> {
-    const { items } = await this.#system.site.reader.transactions(this.#system.tenant, cardId, { limit: 1000 });
-    let sum = 0n;
-    for (const [index, entry] of [...items].reverse().entries()) {
-      expect([entry.entryNumber, entry.balanceBeforeMinor], 'journal').to.deep.equal([index + 1, sum]);
-      if (entry.credit === `card:${cardId}`) sum += entry.amountMinor;
-      if (entry.debit === `card:${cardId}`) sum -= entry.amountMinor;
-      expect(entry.balanceAfterMinor, 'journal').to.equal(sum);
-    }
-    expect(sum, 'sum of the journal').to.equal(BigInt(balance));
-  }
-
-  async #compareOrders(): Promise<void> {
-    const { site, tenant } = this.#system;
-    const orderIds = [0, 1, 2].map((order) => `order-${order}`);
-    const context = { tenant, actor: 'test', correlationId: 'model' };
-    const refunded = new Map<string, number>();
-    const parked = new Map<string, number>();
-    await site.repository.update(context, { orderIds }, (book) => {
-      refunded.clear();
-      parked.clear();
-      for (const orderId of orderIds) {
-        for (const { id, refundedMinor } of book.redemptionsOfOrder(orderId)) refunded.set(id, Number(refundedMinor));
-        for (const { refundId, leg, parkedMinor } of book.legsOfOrder(orderId)) {
-          parked.set(`${refundId}#${leg}`, Number(parkedMinor));
-        }
-      }
-      return { kind: 'accepted', answer: null, changes: {}, events: [] };
-    });
-    for (const payment of this.model.payments) {
-      expect(payment.refunded, 'refund cap').to.be.within(0, payment.amount);
-    }
-    const expected = this.model.payments.map((payment) => [payment.id, payment.refunded] as const);
-    expect([...refunded].sort(), 'refunded').to.deep.equal([...expected].sort());
-    const waiting = [...this.model.legs].map(([key, leg]) => [key, leg.waiting] as const);
-    expect([...parked].sort(), 'parked').to.deep.equal([...waiting].sort());
+  /** Compares the system with the model, and where `books` says so its books with each other. */
+  compare(books: boolean): Promise<void> {
+    return compareWithModel(this.#system, this.model, books);
   }
 
   /**
@@ -165,17 +103,18 @@ export class HistoryRun {
     };
   }
 
-  #create(minor: number, currency: string, lasts: number | null): Promise<void> {
+  #create({ minor, currency: choice, lasts, holder: number }: CommandOf<'create'>): Promise<void> {
+    const [currency, holder] = [CURRENCIES[choice] ?? 'USD', holderOf(number)];
+    const amount = given({ minor, currency });
     let until = Infinity;
     return this.#both(
       async (call) => {
         if (lasts !== null && until === Infinity) until = await this.#in(lasts);
-        const input = { amount: given({ minor, currency }), purchaserId: 'buyer', deliver: 'answer' } as const;
+        const input = { amount, purchaserId: 'buyer', holderId: holder, deliver: 'answer' } as const;
         return this.#system.handlers.create({ ...input, expiresAt: isoOrNull(until) }, call);
       },
       (now, data) => {
-        this.model.create(data?.id ?? '', { minor, currency }, until, now);
-        this.#codes.set(data?.id ?? '', data?.code ?? '');
+        this.model.create(data?.id ?? '', { minor, currency }, { code: data?.code ?? '', holder, until }, now);
         return minor;
       },
       (data) => minorOf(data.currentBalance),
@@ -183,7 +122,7 @@ export class HistoryRun {
   }
 
   #onCard(
-    command: Extract<Command, { do: 'redeem' | 'hold' | 'void' | 'freeze' | 'unfreeze' | 'reload' | 'extend' }>,
+    command: CommandOf<'redeem' | 'hold' | 'reissue' | 'void' | 'freeze' | 'unfreeze' | 'reload' | 'extend'>,
   ): Promise<void> {
     const cardId = pick([...this.model.cards.keys()], command.card);
     if (cardId === undefined) return Promise.resolve();
@@ -192,41 +131,61 @@ export class HistoryRun {
     return this.#onCardByStaff(cardId, command);
   }
 
-  #redeem(cardId: string, command: Extract<Command, { do: 'redeem' }>): Promise<void> {
-    const amount = this.#amount(command.amount, cardId, this.model.card(cardId).balance);
-    const what = { card: cardId, order: `order-${command.order}`, purpose: `purpose-${command.purpose}` };
-    const payment = { code: this.#codes.get(cardId) ?? '', orderId: what.order, purpose: what.purpose };
+  #redeem(cardId: string, command: CommandOf<'redeem'>): Promise<void> {
+    const { by, what, ask, input } = this.#payment(cardId, command);
     return this.#both(
-      (call) => this.#system.handlers.redeem({ ...payment, ...optional(amount) }, call),
+      (call) => this.#system.handlers.redeem(input, call),
       (now, data) => {
-        const paid = this.model.redeem(data?.redemptionId ?? '', what, amount, now);
+        const paid = this.model.redeem(data?.redemptionId ?? '', by, what, ask, now);
         return [paid.id, paid.amount];
       },
       (data) => [data.redemptionId, minorOf(data.redeemedAmount)],
     );
   }
 
-  #hold(cardId: string, command: Extract<Command, { do: 'hold' }>): Promise<void> {
-    const amount = this.#amount(command.amount, cardId, this.model.card(cardId).balance);
-    const what = { card: cardId, order: `order-${command.order}`, purpose: `purpose-${command.purpose}` };
-    const payment = { code: this.#codes.get(cardId) ?? '', orderId: what.order, purpose: what.purpose };
+  #hold(cardId: string, command: CommandOf<'hold'>): Promise<void> {
+    const { by, what, ask, input } = this.#payment(cardId, command);
     const lastsMs = command.lasts * this.#unitMs;
     return this.#both(
-      (call) => {
-        const input = { ...payment, ...optional(amount), expiresInSeconds: lastsMs / 1000 };
-        return this.#system.handlers.hold(input, call);
-      },
+      (call) => this.#system.handlers.hold({ ...input, expiresInSeconds: lastsMs / 1000 }, call),
       (now, data) => {
-        const held = this.model.hold(data?.holdId ?? '', what, amount, now + lastsMs, now);
+        const held = this.model.hold(data?.holdId ?? '', by, what, { ...ask, until: now + lastsMs }, now);
         return [held === this.model.holds.get(data?.holdId ?? ''), held.amount, held.until];
       },
       (data) => [true, minorOf(data.amount), Date.parse(data.expiresAt)],
     );
   }
 
+  /** A payment as the model has it, and the input of the use cases that says the same. */
+  #payment(cardId: string, command: CommandOf<'redeem' | 'hold'>) {
+    const by = namingOf(this.model, cardId, command.card, command.by);
+    const what = { order: `order-${command.order}`, purpose: `purpose-${command.purpose}` };
+    const ask = this.#ask(command.ask, cardId);
+    const { amount, total } = ask;
+    const input = {
+      ...{ code: by.code, cardId: by.card, holderId: by.holder, orderId: what.order, purpose: what.purpose },
+      ...{ amount: amount && given(amount), orderTotal: total && given(total) },
+    };
+    return { by, what, ask, input };
+  }
+
+  /** Repeats are compared whole: they tell the same new code again. */
+  #reissue(cardId: string): Promise<void> {
+    const input = { cardId, reason: 'reason', deliver: 'answer' } as const;
+    return this.#both(
+      (call) => this.#system.handlers.reissueCode(input, call),
+      (_now, data) => {
+        const code = data?.code ?? '';
+        this.model.reissue(cardId, code);
+        return [cardId, code.slice(-4)];
+      },
+      ({ id, lastFour }) => [id, lastFour],
+    );
+  }
+
   #onCardByStaff(
     cardId: string,
-    command: Extract<Command, { do: 'void' | 'freeze' | 'unfreeze' | 'reload' | 'extend' }>,
+    command: CommandOf<'reissue' | 'void' | 'freeze' | 'unfreeze' | 'reload' | 'extend'>,
   ): Promise<void> {
     const { handlers } = this.#system;
     const reason = 'reason';
@@ -237,6 +196,8 @@ export class HistoryRun {
       return balance();
     };
     switch (command.do) {
+      case 'reissue':
+        return this.#reissue(cardId);
       case 'void':
         return this.#both(
           (call) => handlers.void({ cardId, reason, account: 'void' }, call),
@@ -273,7 +234,7 @@ export class HistoryRun {
     }
   }
 
-  #onHold(command: Extract<Command, { do: 'capture' | 'release' }>): Promise<void> {
+  #onHold(command: CommandOf<'capture' | 'release'>): Promise<void> {
     const holdId = pick([...this.model.holds.keys()], command.hold);
     const hold = holdId === undefined ? undefined : this.model.holds.get(holdId);
     if (holdId === undefined || hold === undefined) return Promise.resolve();
@@ -310,17 +271,22 @@ export class HistoryRun {
     );
   }
 
-  #transfer(command: Extract<Command, { do: 'transfer' }>): Promise<void> {
+  #transfer(command: CommandOf<'transfer'>): Promise<void> {
     const ids = [...this.model.cards.keys()];
     const [fromId = '', toId = ''] = [pick(ids, command.from), pick(ids, command.to)];
     if (fromId === '') return Promise.resolve();
     const { balance, currency } = this.model.card(fromId);
     const amount = this.#amount(command.amount, fromId, balance) ?? { minor: 1, currency };
-    const input = { fromCardId: fromId, toCardId: toId, amount: given(amount), acceptEarlierExpiry: command.agreed };
+    const from = staffNamingOf(this.model, fromId, command.from, command.fromBy);
+    const to = staffNamingOf(this.model, toId, command.to, command.toBy);
+    const input = {
+      ...{ fromCardId: from.card, fromCode: from.code, toCardId: to.card, toCode: to.code },
+      ...{ amount: given(amount), acceptEarlierExpiry: command.agreed },
+    };
     return this.#both(
       (call) => this.#system.handlers.transfer(input, call),
       (now) => {
-        this.model.transfer(fromId, toId, amount, command.agreed, now);
+        this.model.transfer(from, to, amount, command.agreed, now);
         return [this.model.card(fromId).balance, this.model.card(toId).balance];
       },
       (data) => [minorOf(data.fromBalance), minorOf(data.toBalance)],
@@ -381,6 +347,11 @@ export class HistoryRun {
     return (await this.#system.site.reader.now()).getTime() + units * this.#unitMs;
   }
 
+  #ask({ amount, total }: AskChoice, cardId: string): ModelAsk {
+    const all = this.model.card(cardId).balance;
+    return { amount: this.#amount(amount, cardId, all), total: this.#amount(total, cardId, all) };
+  }
+
   #amount(choice: AmountChoice, cardId: string, all: number): ModelAmount | undefined {
     const { currency } = this.model.card(cardId);
     switch (choice.kind) {
@@ -396,7 +367,6 @@ export class HistoryRun {
   }
 }
 
-const pick = <T>(from: readonly T[], number: number): T | undefined => from[number % Math.max(1, from.length)];
 const another = (currency: string): string => (currency === 'USD' ? 'JPY' : 'USD');
 const isoOrNull = (until: number): string | null => (until === Infinity ? null : new Date(until).toISOString());
 const optional = (amount: ModelAmount | undefined): { readonly amount?: Given } =>

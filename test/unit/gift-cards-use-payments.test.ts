@@ -153,7 +153,7 @@ describe('paying with gift cards', () => {
       expect(await old.balance(aged.id)).to.equal('98.00');
     });
 
-    it('pays with a bound card by id and holder, never by its code', async () => {
+    it('pays with a bound card by id and holder, never by its code alone', async () => {
       const bound = await world.issue('50.00', { holderId: 'ann' });
       const byCode = await world.refusal('redeem', { code: bound.code, orderId: 'o1' });
       expect(byCode.code).to.equal('gift_cards.holder_mismatch');

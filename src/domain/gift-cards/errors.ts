@@ -57,7 +57,7 @@ export class RedemptionConflict extends DomainError {
   static readonly kind = 'rule_violated';
 }
 
-/** The card belongs to a holder: it is spent by id and holder, not by code, and by nobody else. */
+/** The card belongs to a holder, who has to be named to spend it: its code alone does not, and nobody else. */
 export class HolderMismatch extends DomainError {
   static readonly code = 'gift_cards.holder_mismatch';
   static readonly kind = 'rule_violated';

@@ -13,7 +13,7 @@ async function checkOut(orderId: string, code: string, amount: string): Promise<
     await client.query('COMMIT');
     return 'paid';
   } catch (error) {
-    await client.query('ROLLBACK');
+    await client.query('ROLLBACK').catch(console.error);
     if (error instanceof InsufficientBalance) return 'refused';
     throw error;
   } finally {
@@ -25,6 +25,7 @@ const { DATABASE_URL = '', PEPPERS: peppers = '' } = process.env;
 await migrate(DATABASE_URL);
 const pool = new pg.Pool({ connectionString: DATABASE_URL });
 pool.on('error', console.error);
+pool.on('connect', (client) => client.on('error', console.error));
 const giftCards = postgresGiftCards({ pool, peppers, onFault: console.error });
 const { GiftCard } = giftCards.client();
 await pool.query('CREATE TABLE IF NOT EXISTS orders (id text PRIMARY KEY, total numeric NOT NULL)');

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
-import { JobQueueFull } from '../../src/application/shared/job-errors.ts';
+import pg, { type ClientBase } from 'pg';
+import { JobQueueFull, PermanentJobFailure } from '../../src/application/shared/job-errors.ts';
+import type { JobDefinition } from '../../src/application/shared/job-queue.ts';
 import { aborted, inState, jobOf, signalled, uniqueType, until } from '../../src/contracts/jobs/job-queue-site.ts';
 import { postgresJobQueue } from '../../src/infrastructure/jobs/postgres-job-queue.ts';
 import type { PostgresJobQueue } from '../../src/infrastructure/jobs/postgres-job-queue.ts';
@@ -59,6 +60,50 @@ describe('The PostgreSQL job queue', () => {
       await inState(enqueuing, job.id, 'completed', 2_000);
     }
     expect(faults).to.deep.equal([]);
+  });
+
+  it('stores the death of a job together with what its definition does about it, or neither', async () => {
+    const queue = open({ pollMs: 50 });
+    const type = uniqueType('mourned');
+    const [doomed, other] = [jobOf(type), jobOf(uniqueType('asked-for'))];
+    const states: unknown[] = [];
+    let deaths = 0;
+    const onDead: JobDefinition['onDead'] = async ({ id }, _failure, unit) => {
+      deaths += 1;
+      await queue.enqueueWithin(unit as ClientBase, other);
+      states.push((await queue.get(id))?.state, await queue.get(other.id));
+      if (deaths === 1) throw new Error('The first time it fails');
+    };
+    const handler = async () => {
+      throw new PermanentJobFailure('Never');
+    };
+    queue.work([{ type, handler, leaseMs: 200, onDead }]);
+    await queue.enqueue(doomed);
+    await until('it was tried', async () => deaths === 1);
+    await until('the first failure is told', async () => faults.length === 1);
+    expect(await queue.get(other.id)).to.equal(undefined);
+    const dead = await inState(queue, doomed.id, 'dead');
+    expect(await queue.get(other.id)).to.include({ state: 'queued' });
+    expect(states).to.deep.equal(['running', undefined, 'running', undefined]);
+    expect(dead.failures.map(({ code }) => code)).to.deep.equal(['jobs.lease_lost', 'jobs.permanent_failure']);
+    expect(faults).to.have.length(1);
+  });
+
+  it('lets no job die that was cancelled while its definition was told of its death', async () => {
+    const queue = open({ pollMs: 50 });
+    const type = uniqueType('mourned');
+    const [doomed, other] = [jobOf(type), jobOf(uniqueType('asked-for'))];
+    const onDead: JobDefinition['onDead'] = async ({ id }, _failure, unit) => {
+      await queue.enqueueWithin(unit as ClientBase, other);
+      await queue.cancel(id);
+    };
+    const handler = async () => {
+      throw new PermanentJobFailure('Never');
+    };
+    queue.work([{ type, handler, leaseMs: 200, onDead }]);
+    await queue.enqueue(doomed);
+    await inState(queue, doomed.id, 'cancelled');
+    expect(await queue.get(other.id)).to.equal(undefined);
   });
 
   it('tells another process at once that a running job is cancelled', async () => {

@@ -167,14 +167,14 @@ describe('Jobs in memory under a clock of the test', () => {
     let now = 1_000_000;
     const store = new MemoryJobStore(new MemoryJobTable(() => now), settings);
     await store.insert([prepareJob({ id, type: 'a', payload: {}, delayMs: 60_000 }, settings)]);
-    expect(await store.maintain(['a'])).to.equal(60_000);
+    expect(await store.maintain(['a'], [])).to.equal(60_000);
     expect(await store.claim([slot], 9)).to.deep.equal([]);
     now += 60_000;
-    await store.maintain(['a']);
+    await store.maintain(['a'], []);
     const [claimed] = await store.claim([slot], 9);
     expect(claimed?.job.startedAt).to.deep.equal(new Date(now));
     now += 1_001;
-    await store.maintain(['a']);
+    await store.maintain(['a'], []);
     expect((await store.find(id))?.state).to.equal('queued');
     const [again] = await store.claim([slot], 9);
     expect(again?.claim).to.equal(2);

@@ -125,6 +125,13 @@ export interface JobDefinition {
    * makes the job dead as the error table says for its kind, `snooze` puts it off, any other error is retried.
    */
   readonly handler: (job: Job, context: JobContext) => Promise<Json | void>;
+  /**
+   * What follows for the business when the job becomes dead, in the commit in which it does: commands join it by
+   * `unit`, as `CommandContext.unit` has it. So it may be run more than once, and is committed once for each death (a
+   * job that is re-driven can die again); a queue without transactions has no unit to give and commits at once. When it
+   * throws, the job lives on: once its lease is over it is run again or, with its attempts used up, only this is.
+   */
+  readonly onDead?: (job: Job, failure: Pick<JobFailure, 'code' | 'message'>, unit: unknown) => Promise<void>;
   /** Jobs of this type that one worker runs at the same time; 1 if left out. */
   readonly concurrency?: number;
   /** Three attempts with 1 s, then 5 s between them if left out. */

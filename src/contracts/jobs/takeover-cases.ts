@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { JobLeaseLost } from '../../application/shared/job-errors.ts';
-import type { Job, JobContext, JobQueue } from '../../application/shared/job-queue.ts';
+import type { Job, JobContext, JobDefinition, JobQueue } from '../../application/shared/job-queue.ts';
 import { inState, jobOf, quick, signalled, uniqueType, withQueues } from './job-queue-site.ts';
 import type { JobQueueCase, JobQueueSite } from './job-queue-site.ts';
 
@@ -101,6 +101,32 @@ export const takeoverCases: readonly JobQueueCase[] = [
         wake.signal();
         await asleep.stop();
         assert.equal((await waking.get(job.id))?.result, undefined);
+        await awake.stop();
+      }),
+  },
+  {
+    title: 'tells its definition also of the death of a job that used up its attempts by losing its workers',
+    needs: 'takeover',
+    run: (site) =>
+      withQueues([silent(site), site.open()], async (sleeping, waking = sleeping) => {
+        const [started, wake] = [signalled(), signalled()];
+        const deaths: unknown[] = [];
+        const onDead: JobDefinition['onDead'] = async ({ id }, { code }) => void deaths.push([id, code]);
+        const job = jobOf(uniqueType('orphan'), { retries: { attempts: 1, backoff: [] } });
+        const handler = async () => {
+          started.signal();
+          await wake.wait();
+          return 'from a ghost';
+        };
+        const asleep = sleeping.work([quick(job.type, handler, { leaseMs: 300, onDead })]);
+        await sleeping.enqueue(job);
+        await started.wait();
+        const awake = waking.work([quick(job.type, async () => 'never', { onDead })]);
+        const dead = await inState(waking, job.id, 'dead');
+        wake.signal();
+        await asleep.stop();
+        assert.deepEqual(deaths, [[job.id, 'jobs.lease_lost']]);
+        assert.deepEqual([dead.attempt, dead.failures.length, dead.result], [1, 1, undefined]);
         await awake.stop();
       }),
   },

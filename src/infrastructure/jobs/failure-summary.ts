@@ -34,5 +34,7 @@ function printable(text: string): string {
     .toWellFormed();
 }
 
+export const lostWorkerError = new JobLeaseLost('The worker died, or was silent for too long');
+
 /** What is recorded of an attempt whose worker was not heard of any more. */
-export const lostWorker = summarizeFailure(new JobLeaseLost('The worker died, or was silent for too long'));
+export const lostWorker = summarizeFailure(lostWorkerError);

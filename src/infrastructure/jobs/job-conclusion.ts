@@ -4,7 +4,7 @@ import { JobCancelled, JobLeaseLost, JobSnoozed, JobWorkerStopping } from '../..
 import type { JobTimedOut } from '../../application/shared/job-errors.ts';
 import type { JobWorkerEvent, RetryPolicy } from '../../application/shared/job-queue.ts';
 import type { ClaimedJob, Settlement } from './job-store.ts';
-import { summarizeFailure } from './failure-summary.ts';
+import { lostWorkerError, summarizeFailure } from './failure-summary.ts';
 import { retryDelayMs } from './retry-delay.ts';
 
 /** Why a run was told to stop. */
@@ -67,6 +67,12 @@ export function conclude(claimed: ClaimedJob, retries: RetryPolicy, ending: Endi
   }
   const delayMs = retryDelayMs(retries, attempt, random);
   return { outcome: 'retried', settlement: { ...settlement, state: 'scheduled', delayMs, failure }, error };
+}
+
+/** What becomes of a job that was claimed although its attempts are used up: its workers were lost, the last one too. */
+export function exhausted({ id, claim }: ClaimedJob): Conclusion {
+  const spent = { state: 'dead', delayMs: undefined, refund: true, result: undefined, failure: undefined } as const;
+  return { outcome: 'dead', settlement: { id, claim, ...spent }, error: lostWorkerError };
 }
 
 /** Unknown errors may go away; the error table knows which kinds of known ones do. */

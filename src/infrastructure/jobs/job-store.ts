@@ -87,14 +87,20 @@ export interface JobStore {
   extendLeases(leases: readonly (Claim & { leaseMs: number })[]): Promise<ReadonlyMap<string, boolean>>;
   /** The keys of those settlements that were written; the other claims held no more. */
   settle(settlements: readonly Settlement[]): Promise<ReadonlySet<string>>;
+  /**
+   * Settles a job as dead in one commit with what `mourn` does by its unit; false where the claim held no more or the
+   * job was cancelled meanwhile, and then nothing is written. Rejects as `mourn` does.
+   */
+  bury(settlement: Settlement, mourn: (unit: unknown) => Promise<void>): Promise<boolean>;
   saveProgress(claim: Claim, done: number, total: number | undefined, note: string | undefined): Promise<boolean>;
   /** `state` is JSON text. */
   saveCheckpoint(claim: Claim, state: string): Promise<boolean>;
   /**
    * Queues what has become due and what lost its worker; answers with the milliseconds until the next scheduled
-   * job of these types is due.
+   * job of these types is due. What has lost a worker on its last attempt is dead, but for the types that are mourned:
+   * those are queued once more, to be buried by who claims them.
    */
-  maintain(types: readonly string[]): Promise<number>;
+  maintain(types: readonly string[], mourned: readonly string[]): Promise<number>;
 
   /** Remembers a schedule from now on; its ticks start anew if its rule was changed. */
   openSchedule(name: string, cron: string, timezone: string): Promise<void>;

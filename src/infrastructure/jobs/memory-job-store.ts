@@ -128,6 +128,13 @@ export class MemoryJobStore implements JobStore {
     return written;
   }
 
+  /** Without a transaction: what was mourned stays, even if the claim is lost meanwhile. */
+  async bury(settlement: Settlement, mourn: (unit: unknown) => Promise<void>): Promise<boolean> {
+    if (this.#held(settlement)?.cancelRequested !== false) return false;
+    await mourn(undefined);
+    return (await this.settle([settlement])).size === 1;
+  }
+
   async saveProgress(claim: Claim, done: number, total: number | undefined, note: string | undefined) {
     const job = this.#held(claim);
     if (job !== undefined && done >= (job.progress?.done ?? 0)) job.progress = { done, total, note };
@@ -140,12 +147,12 @@ export class MemoryJobStore implements JobStore {
     return job !== undefined;
   }
 
-  async maintain(types: readonly string[]): Promise<number> {
+  async maintain(types: readonly string[], mourned: readonly string[]): Promise<number> {
     const now = this.#table.clock();
     const scheduled = types.flatMap((type) => [...this.#table.scheduled(type)]);
     for (const job of scheduled) if (job.runAtMs <= now) this.#table.move(job, 'queued');
     for (const job of this.#table.running) {
-      if (job.leaseUntilMs < now && types.includes(job.type)) this.#rescue(job);
+      if (job.leaseUntilMs < now && types.includes(job.type)) this.#rescue(job, mourned);
     }
     return Math.min(...scheduled.filter(({ state }) => state === 'scheduled').map(({ runAtMs }) => runAtMs - now));
   }
@@ -227,9 +234,10 @@ export class MemoryJobStore implements JobStore {
     this.#table.move(job, waits, delayMs === undefined ? job.runAtMs : this.#table.clock() + delayMs);
   }
 
-  #rescue(job: MemoryJob): void {
+  #rescue(job: MemoryJob, mourned: readonly string[]): void {
     this.#recordFailure(job, lostWorker);
-    const state = job.attempt >= job.maxAttempts ? 'dead' : 'queued';
+    job.attempt = Math.min(job.attempt, job.maxAttempts);
+    const state = job.attempt >= job.maxAttempts && !mourned.includes(job.type) ? 'dead' : 'queued';
     this.#table.move(job, job.cancelRequested ? 'cancelled' : state);
   }
 

@@ -171,7 +171,7 @@ export const settleSql = `
     lease_until = NULL
   FROM ended
   WHERE job.id = ended.id
-  RETURNING job.id, job.claim`;
+  RETURNING job.id, job.claim, job.state`;
 
 export const saveProgressSql = `
   UPDATE jobs.job SET
@@ -197,10 +197,13 @@ export const rescueSql = `
   UPDATE jobs.job SET
     state = CASE
       WHEN cancel_requested THEN 'cancelled'
-      WHEN attempt >= max_attempts THEN 'dead'
+      WHEN attempt >= max_attempts AND type <> ALL ($3::text[]) THEN 'dead'
       ELSE 'queued'
     END,
-    finished_at = CASE WHEN cancel_requested OR attempt >= max_attempts THEN statement_timestamp() END,
+    finished_at = CASE
+      WHEN cancel_requested OR (attempt >= max_attempts AND type <> ALL ($3::text[])) THEN statement_timestamp()
+    END,
+    attempt = least(attempt, max_attempts),
     failures = jobs.with_failure(failures, attempt, $2::jsonb),
     worker = NULL,
     lease_until = NULL

@@ -10,12 +10,13 @@ import { jobOfRow } from './postgres-job-row.ts';
 import type { JobRow } from './postgres-job-row.ts';
 import { jobStatistics } from './postgres-job-statistics.ts';
 import { PostgresJobSignals } from './postgres-job-signals.ts';
-import { checkOut } from '../postgres/pools.ts';
+import { inTransaction } from '../postgres/log-transaction.ts';
 import { inTurn, named } from '../postgres/statement.ts';
 import * as sql from './postgres-job-sql.ts';
 
 /** Rows that one statement of the housekeeping changes. */
 const sweepSize = 1_000;
+const TRANSACTION = { statementMs: 15_000, idleMs: 15_000 };
 const deadlockDetected = '40P01';
 const uniqueViolation = '23505';
 
@@ -106,17 +107,25 @@ export class PostgresJobStore implements JobStore {
   }
 
   async settle(settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
-    const ordered = settlements.toSorted(byId);
-    const { rows } = await this.#hot<Claim>(sql.settleSql, [
-      ordered.map(({ id }) => id),
-      ordered.map(({ claim }) => claim),
-      ordered.map(({ state }) => state),
-      ordered.map(({ delayMs }) => delayMs),
-      ordered.map(({ refund }) => refund),
-      ordered.map(({ result }) => result),
-      ordered.map(({ failure }) => failure && JSON.stringify(failure)),
-    ]);
+    const { rows } = await this.#hot<Claim>(sql.settleSql, settlementColumns(settlements.toSorted(byId)));
     return new Set(rows.map(claimKey));
+  }
+
+  async bury(settlement: Settlement, mourn: (unit: unknown) => Promise<void>): Promise<boolean> {
+    const stillborn = new Error('The claim was lost, or the job cancelled.');
+    const bury = inTransaction(this.#pool, TRANSACTION, async (client) => {
+      await mourn(client);
+      // Last of all, since who extends leases waits for this row.
+      const { rows } = await client.query<{ state: JobState }>(sql.settleSql, settlementColumns([settlement]));
+      if (rows[0]?.state !== 'dead') throw stillborn;
+    });
+    return bury.then(
+      () => true,
+      (error: unknown) => {
+        if (error === stillborn) return false;
+        throw error;
+      },
+    );
   }
 
   async saveProgress({ id, claim }: Claim, done: number, total: number | undefined, note: string | undefined) {
@@ -129,9 +138,9 @@ export class PostgresJobStore implements JobStore {
     return rowCount === 1;
   }
 
-  async maintain(types: readonly string[]): Promise<number> {
+  async maintain(types: readonly string[], mourned: readonly string[]): Promise<number> {
     await this.#sweep((size) => this.#query(sql.queueDueSql, [types, size]));
-    await this.#query(sql.rescueSql, [types, JSON.stringify(lostWorker)]);
+    await this.#query(sql.rescueSql, [types, JSON.stringify(lostWorker), mourned]);
     const { rows } = await this.#query<{ in_ms: number | null }>(sql.nextDueSql, [types]);
     return rows[0]?.in_ms ?? Infinity;
   }
@@ -149,21 +158,11 @@ export class PostgresJobStore implements JobStore {
   }
 
   async tick(name: string, tick: Date, job: PreparedJob): Promise<boolean> {
-    const client = await checkOut(this.#pool);
-    let broken = false;
-    try {
-      await client.query('BEGIN');
+    return inTransaction(this.#pool, TRANSACTION, async (client) => {
       // Locks the schedule, so that what is read next is true until the commit.
       const { rowCount } = await client.query(sql.tickSql, [name, tick]);
-      const isEnqueued = rowCount === 1 && (await this.#insertTick(client, name, job));
-      await client.query('COMMIT');
-      return isEnqueued;
-    } catch (error) {
-      await client.query('ROLLBACK').catch(() => (broken = true));
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+      return rowCount === 1 && (await this.#insertTick(client, name, job));
+    });
   }
 
   listen(listener: JobNews): void {
@@ -232,6 +231,19 @@ async function again<Result>(code: string, statement: () => Promise<Result>, att
     if (!isRace || attempts === 1) throw error;
     return again(code, statement, attempts - 1);
   }
+}
+
+/** The parameters of the settlement, one array for each column. */
+function settlementColumns(settlements: readonly Settlement[]): unknown[] {
+  return [
+    settlements.map(({ id }) => id),
+    settlements.map(({ claim }) => claim),
+    settlements.map(({ state }) => state),
+    settlements.map(({ delayMs }) => delayMs),
+    settlements.map(({ refund }) => refund),
+    settlements.map(({ result }) => result),
+    settlements.map(({ failure }) => failure && JSON.stringify(failure)),
+  ];
 }
 
 /** The first thirteen parameters of the insert, one array for each column. */

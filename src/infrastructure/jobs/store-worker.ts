@@ -1,7 +1,14 @@
 import { JobCancelled, JobWorkerStopping } from '../../application/shared/job-errors.ts';
-import type { JobDefinition, JobWorker, JobWorkerEvent, JobWorkerOptions } from '../../application/shared/job-queue.ts';
-import { conclude } from './job-conclusion.ts';
+import type {
+  Job,
+  JobDefinition,
+  JobWorker,
+  JobWorkerEvent,
+  JobWorkerOptions,
+} from '../../application/shared/job-queue.ts';
+import { conclude, exhausted } from './job-conclusion.ts';
 import type { Conclusion } from './job-conclusion.ts';
+import { summarizeFailure } from './failure-summary.ts';
 import { JobRun, leaseLost } from './job-run.ts';
 import type { JobQueueSettings } from './job-settings.ts';
 import { claimKey } from './job-store.ts';
@@ -93,9 +100,14 @@ export class StoreWorker implements JobWorker, JobNews {
     await this.#heartbeat.stop();
   }
 
+  /** Types whose jobs don't die without notice. */
+  get #mourned(): readonly string[] {
+    return [...this.#definitions.values()].flatMap(({ type, onDead }) => (onDead === undefined ? [] : [type]));
+  }
+
   async #maintain(): Promise<number> {
     const types = [...this.#definitions.keys()];
-    const nextDueInMs = await this.#store.maintain(types);
+    const nextDueInMs = await this.#store.maintain(types, this.#mourned);
     this.queued(types);
     return Math.min(this.#settings.pollMs, nextDueInMs);
   }
@@ -151,9 +163,12 @@ export class StoreWorker implements JobWorker, JobNews {
     const { job } = claimed;
     const startedAt = performance.now();
     this.#tell({ kind: 'started', job, waitedMs: waitedMs(job) });
-    const ending = await run.execute(definition.timeoutMs);
-    const conclusion = conclude(claimed, job.retries ?? definition.retries, ending, Math.random());
-    const written = await this.#write(conclusion);
+    const retries = job.retries ?? definition.retries;
+    const isSpent = definition.onDead !== undefined && job.attempt > retries.attempts;
+    const conclusion = isSpent
+      ? exhausted(claimed)
+      : conclude(claimed, retries, await run.execute(definition.timeoutMs), Math.random());
+    const written = await this.#write(conclusion, job, definition);
     this.#runs.delete(claimKey(claimed));
     const durationMs = performance.now() - startedAt;
     const outcome = written ? conclusion.outcome : 'lost';
@@ -164,8 +179,15 @@ export class StoreWorker implements JobWorker, JobNews {
     this.queued(job.concurrencyKey === undefined ? [] : this.#definitions.keys());
   }
 
-  async #write({ settlement }: Conclusion): Promise<boolean> {
+  async #write({ settlement, error }: Conclusion, job: Job, { onDead }: CompleteDefinition): Promise<boolean> {
     if (settlement === undefined) return false;
+    if (settlement.state === 'dead' && onDead !== undefined) {
+      const mourn = (unit: unknown): Promise<void> => onDead(job, summarizeFailure(error), unit);
+      return this.#store.bury(settlement, mourn).catch((fault: unknown) => {
+        this.#onFault(fault);
+        return false;
+      });
+    }
     try {
       return await this.#settlements.write(settlement);
     } catch {

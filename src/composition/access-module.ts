@@ -8,10 +8,12 @@ import {
   permissionManifest,
   type TokenUses,
 } from '../application/access/index.ts';
+import type { Principal } from '../application/shared/call.ts';
 import type { Logger } from '../application/shared/logger.ts';
 import type { ApiTokenRepository } from '../domain/access/api-token-repository.ts';
 import { tokenSecrets } from '../infrastructure/access/token-secrets.ts';
 import { createJwksVerifier } from '../infrastructure/jwt/jwks-verifier.ts';
+import { explainOutage } from '../infrastructure/postgres/batch-failure.ts';
 import { PostgresApiTokens } from '../infrastructure/postgres/postgres-api-tokens.ts';
 import { limitFailedLogins } from '../infrastructure/rate-limit/failed-logins.ts';
 import { METRICS_PERMISSION } from '../interfaces/http/metrics.ts';
@@ -52,7 +54,10 @@ export function bindAccess(wiring: Wiring): void {
     },
   );
   wiring.single(tokens.AUTHENTICATE, [AUTHENTICATOR, tokens.COUNTERS], (authenticator, counters) =>
-    limitFailedLogins((authorization) => authenticator.authenticate(authorization), { counters, now: Date.now }),
+    limitFailedLogins((authorization) => explaining(authenticator.authenticate(authorization)), {
+      counters,
+      now: Date.now,
+    }),
   );
   wiring.single(
     API_TOKENS,
@@ -63,6 +68,14 @@ export function bindAccess(wiring: Wiring): void {
         apiTokenHandlers({ repository, secrets: tokenSecrets, sealer, roles, manifest, forget }),
       ),
   );
+}
+
+/** Most callers are known at once; where tokens are looked up, the database may be out of reach. */
+function explaining(principal: Principal | Promise<Principal>): Principal | Promise<Principal> {
+  if (!(principal instanceof Promise)) return principal;
+  return principal.catch((error: unknown) => {
+    throw explainOutage(error);
+  });
 }
 
 /** Stores uses every few seconds, and those of the last seconds at the end. */

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { createRateLimits } from '../infrastructure/rate-limit/rate-limits.ts';
 import { SlidingWindows } from '../infrastructure/rate-limit/sliding-windows.ts';
 import { postgresJobQueue } from '../infrastructure/jobs/postgres-job-queue.ts';
+import { explainOutage } from '../infrastructure/postgres/batch-failure.ts';
 import { PostgresEventLog } from '../infrastructure/postgres/event-log.ts';
 import { PostgresEventSeals } from '../infrastructure/postgres/event-seals.ts';
 import type { GroupCommitOptions } from '../infrastructure/postgres/group-commit-options.ts';
@@ -70,6 +71,7 @@ export function bindFrame(wiring: Wiring): void {
       limit: limits.limit,
       reached: (position, signal) => log.reached(position, signal),
       observe: observeOperations(metrics, tracer),
+      explain: explainOutage,
     }),
   );
 }

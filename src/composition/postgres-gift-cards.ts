@@ -14,6 +14,7 @@ import type { EventLog } from '../application/shared/event-log.ts';
 import type { JobWorkerEvent } from '../application/shared/job-queue.ts';
 import { compile } from '../application/shared/pipeline.ts';
 import { postgresJobQueue } from '../infrastructure/jobs/postgres-job-queue.ts';
+import { explainOutage } from '../infrastructure/postgres/batch-failure.ts';
 import { PostgresEventLog } from '../infrastructure/postgres/event-log.ts';
 import { PostgresEventSeals } from '../infrastructure/postgres/event-seals.ts';
 import { LogWakeup } from '../infrastructure/postgres/log-wakeup.ts';
@@ -106,7 +107,7 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   resources.own('jobs', queue, () => queue.close({ deadlineMs: STOP_MS }));
   // Closed before these: the caller's consumers may call commands.
   resources.own('event log', log, () => log.close());
-  const hooks = { reached: log.reached.bind(log), ...options.hooks };
+  const hooks = { reached: log.reached.bind(log), explain: explainOutage, ...options.hooks };
   const service = giftCardService(adapters, { jobs: queue, ...options, hooks });
   const { positions } = service;
   const seals = new PostgresEventSeals({ pool, log, onError: onFault });

@@ -27,6 +27,8 @@ export interface PipelineHooks {
   readonly limit?: (operation: CompiledOperation, call: Call) => Promise<void> | void;
   /** Waits until the log position is visible. */
   readonly reached?: (position: bigint, signal?: AbortSignal) => Promise<void>;
+  /** What is thrown instead of an error that a handler's adapters threw: their outages, in the words of the frame. */
+  readonly explain?: (error: unknown) => unknown;
   /** Wraps a call, for metrics and spans; may hand on the call with another trace parent. */
   readonly observe?: (
     operation: CompiledOperation,
@@ -90,7 +92,7 @@ export function compile<C extends ContextContract>(
       invoke: (input, call) =>
         observe ? observe(operation, call, (observed) => run(input, observed)) : run(input, call),
     };
-    const run = runner(operation, handler, hooks);
+    const run = explaining(hooks.explain, runner(operation, handler, hooks));
     compiled.set(operation.word, operation);
   }
   return compiled;
@@ -100,7 +102,7 @@ function runner(
   operation: CompiledOperation,
   handler: (input: unknown, call: Call) => Promise<OperationResult> | OperationResult,
   hooks: PipelineHooks,
-): (input: unknown, call: Call) => Promise<OperationResult> {
+): Run {
   const { definition, word } = operation;
   const { limit, reached, hash } = hooks;
   const librarySchema = definition.libraryInput ?? definition.input;
@@ -119,6 +121,31 @@ function runner(
     if (call.after !== undefined && definition.kind !== 'command') await reached?.(call.after, call.signal);
     return handler(parsed.data, ready);
   };
+}
+
+type Run = (input: unknown, call: Call) => Promise<OperationResult>;
+
+function explaining(explain: PipelineHooks['explain'], run: Run): Run {
+  if (explain === undefined) return run;
+  return async (input, call) => {
+    try {
+      const result = await run(input, call);
+      return Symbol.asyncIterator in result ? explainingItems(explain, result) : result;
+    } catch (error) {
+      throw explain(error);
+    }
+  };
+}
+
+async function* explainingItems(
+  explain: (error: unknown) => unknown,
+  items: AsyncIterable<unknown>,
+): AsyncIterable<unknown> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw explain(error);
+  }
 }
 
 function authorise(operation: CompiledOperation, call: Call): 'all' | 'own' {

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { DeadlineExceeded, ResourceBusy, ServiceUnavailable } from '../../application/shared/errors.ts';
-import type { DomainError, ErrorDetails } from '../../domain/shared/domain-error.ts';
+import { DomainError, type ErrorDetails } from '../../domain/shared/domain-error.ts';
 import { isConnectionLost, sqlState } from './statement.ts';
 
 /** Deadlock, serialisation, lost guard: the very same command may well succeed the next time. */
@@ -36,6 +36,12 @@ export function isOutage(error: unknown): boolean {
 /** An outage, with what the driver said of it for the log. */
 export function unavailable(message: string, cause: unknown, details: ErrorDetails = {}): DomainError {
   return Object.assign(new ServiceUnavailable(message, details), { cause });
+}
+
+/** An outage of the database as a caller is told of it; other errors come back as they are. */
+export function explainOutage(error: unknown): unknown {
+  if (error instanceof DomainError || !isOutage(error)) return error;
+  return unavailable('The database does not answer.', error, { retryAfterSeconds: 1 });
 }
 
 /** What a command is told whose time is over. */

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { after, before, describe, it } from 'mocha';
+import type pg from 'pg';
+import { PostgresEventLog } from '../../src/infrastructure/postgres/event-log.ts';
+import { createPool } from '../../src/infrastructure/postgres/pools.ts';
+import { ChaosProxy, type CutAt } from '../support/chaos-proxy.ts';
+import { logDatabase, type LogDatabase } from '../support/event-log-site.ts';
+
+describe('Events of other systems, when the connection to the database breaks', () => {
+  const by = { tenant: 'shop', actor: 'shop', correlationId: 'c1' };
+  const source = 'https://shop.example.com/orders';
+  let database: LogDatabase;
+  let proxy: ChaosProxy;
+  let pool: pg.Pool;
+  let log: PostgresEventLog;
+
+  before(async () => {
+    database = await logDatabase();
+    proxy = await ChaosProxy.start(database.applicationUrl);
+    const onError = (): void => undefined;
+    pool = createPool({ connectionString: proxy.url, max: 2, onError });
+    log = new PostgresEventLog({ pool, onError });
+  });
+  after(async () => {
+    await log?.close();
+    await pool?.end();
+    await proxy?.close().catch(() => undefined);
+    await database?.close();
+  });
+
+  const ingest = (id: string) => log.ingest([{ id, source, type: 'order.cancelled', data: { orderId: id } }], by);
+  const refusalOf = async (id: string): Promise<unknown> => {
+    const error: unknown = await ingest(id).then(
+      () => expect.fail('The events were taken in.'),
+      (reason: unknown) => reason,
+    );
+    return error;
+  };
+
+  for (const [cut, isNewAgain] of [
+    ['before the commit', [true]],
+    ['during the commit', [true, false]],
+    ['after the commit', [false]],
+  ] satisfies [CutAt, boolean[]][]) {
+    it(`${cut}, can be sent again, as the answer says, and are stored once`, async () => {
+      const id = randomUUID();
+      proxy.cutCommits(cut);
+      expect(await refusalOf(id)).to.include({ code: 'request.unavailable' });
+      expect(isNewAgain).to.include((await ingest(id)).accepted[0]);
+      const stored = `SELECT FROM portolan.events WHERE payload ->> 'id' = $1`;
+      expect((await database.pool.query(stored, [id])).rowCount).to.equal(1);
+    });
+  }
+
+  it('because nobody listens, are refused as what can be sent again', async () => {
+    await proxy.close();
+    expect(await refusalOf(randomUUID())).to.include({ code: 'request.unavailable' });
+  });
+});

@@ -2,6 +2,7 @@ import { createHistogram } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { ADMIN_TOKEN } from './chaos-server.ts';
+import type { ShopEvent } from './chaos-told-events.ts';
 
 /** A command under its idempotency key. */
 export interface ChaosCommand {
@@ -22,6 +23,13 @@ interface Refusal {
 
 /** One answer, definite or not. */
 type Attempt = Verdict | { readonly trouble: string };
+
+interface Request {
+  readonly path: string;
+  /** None where what is sent counts once by its own ids. */
+  readonly key?: string;
+  readonly input: object;
+}
 
 /** Answers after which the outcome is open: the same command has to be sent again. */
 const OPEN: ReadonlySet<string> = new Set([
@@ -52,21 +60,18 @@ export class Courier {
   }
 
   /** Sends a command, to the server `home` first and to the next one whenever an answer stays out. */
-  async deliver(command: ChaosCommand, home: number): Promise<Verdict> {
-    const startedAt = performance.now();
-    for (let number = 0; ; number += 1) {
-      const attempt = await this.#attempt(command, home + number);
-      const elapsedMs = performance.now() - startedAt;
-      if (!('trouble' in attempt)) {
-        this.latencyMs.record(Math.max(1, Math.round(elapsedMs)));
-        return attempt;
-      }
-      this.troubles.set(attempt.trouble, (this.troubles.get(attempt.trouble) ?? 0) + 1);
-      if (elapsedMs > giveUpAfterMs || this.#isClosed)
-        throw new Error(`No definite answer, ${attempt.trouble} at last.`);
-      const longestMs = Math.min(pauseMs.longest, pauseMs.first * 2 ** number);
-      await delay(longestMs * (0.5 + Math.random() / 2));
-    }
+  async deliver({ operation, key, input }: ChaosCommand, home: number): Promise<Verdict> {
+    return (await this.#bring({ path: `gift-cards/${operation}`, key, input }, home)).verdict;
+  }
+
+  /** Sends events of another system in the same way. Resolves to which of them were new, as the last request found it. */
+  async tell(
+    events: readonly ShopEvent[],
+    home: number,
+  ): Promise<{ readonly isNew: readonly boolean[]; readonly repeated: boolean }> {
+    const { verdict, repeats } = await this.#bring({ path: 'events/ingest', input: { events } }, home);
+    if (!('accepted' in verdict)) throw new Error(`Events were refused: ${verdict.refused.code}.`);
+    return { isNew: verdict.accepted['accepted'] as readonly boolean[], repeated: repeats > 0 };
   }
 
   /** Commands under way are given up. */
@@ -75,29 +80,46 @@ export class Courier {
     await Promise.all(this.#pools.map((pool) => pool.destroy()));
   }
 
-  async #attempt({ operation, key, input }: ChaosCommand, server: number): Promise<Attempt> {
+  async #bring(request: Request, home: number): Promise<{ readonly verdict: Verdict; readonly repeats: number }> {
+    const startedAt = performance.now();
+    for (let repeats = 0; ; repeats += 1) {
+      const attempt = await this.#attempt(request, home + repeats);
+      const elapsedMs = performance.now() - startedAt;
+      if (!('trouble' in attempt)) {
+        this.latencyMs.record(Math.max(1, Math.round(elapsedMs)));
+        return { verdict: attempt, repeats };
+      }
+      this.troubles.set(attempt.trouble, (this.troubles.get(attempt.trouble) ?? 0) + 1);
+      if (elapsedMs > giveUpAfterMs || this.#isClosed)
+        throw new Error(`No definite answer, ${attempt.trouble} at last.`);
+      const longestMs = Math.min(pauseMs.longest, pauseMs.first * 2 ** repeats);
+      await delay(longestMs * (0.5 + Math.random() / 2));
+    }
+  }
+
+  async #attempt({ path, key, input }: Request, server: number): Promise<Attempt> {
     const pool = this.#pools[server % this.#pools.length] as Pool;
-    const headers = { 'content-type': 'application/json', 'idempotency-key': key };
+    const headers = { 'content-type': 'application/json', ...(key !== undefined && { 'idempotency-key': key }) };
     try {
       const { statusCode, body } = await pool.request({
         method: 'POST',
-        path: `/v1/gift-cards/${operation}`,
+        path: `/v1/${path}`,
         headers: { ...headers, authorization: `Bearer ${ADMIN_TOKEN}` },
         body: JSON.stringify(input),
       });
-      return this.#read(operation, statusCode, (await body.json()) as Envelope);
+      return this.#read(path, statusCode, (await body.json()) as Envelope);
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
       return { trouble: code };
     }
   }
 
-  #read(operation: string, status: number, { data, error }: Envelope): Attempt {
+  #read(path: string, status: number, { data, error }: Envelope): Attempt {
     if (status === 200 && data !== undefined) return { accepted: data };
     const code = error?.code ?? `status ${status}`;
     if (OPEN.has(code)) return { trouble: code };
     if (error !== undefined && code.startsWith('gift_cards.')) return { refused: error };
-    this.faults.push(`${operation}: ${status} ${code} ${JSON.stringify(error)}`);
+    this.faults.push(`${path}: ${status} ${code} ${JSON.stringify(error)}`);
     return { trouble: code };
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import type pg from 'pg';
+import { explainOutage } from '../../src/infrastructure/postgres/batch-failure.ts';
 import { PostgresEventLog } from '../../src/infrastructure/postgres/event-log.ts';
 import { createPool } from '../../src/infrastructure/postgres/pools.ts';
 import { ChaosProxy, type CutAt } from '../support/chaos-proxy.ts';
@@ -35,7 +36,8 @@ describe('Events of other systems, when the connection to the database breaks', 
       () => expect.fail('The events were taken in.'),
       (reason: unknown) => reason,
     );
-    return error;
+    // As the pipeline does it for whoever calls the operation.
+    return explainOutage(error);
   };
 
   for (const [cut, isNewAgain] of [

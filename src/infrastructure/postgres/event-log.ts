@@ -12,7 +12,6 @@ import type {
   Running,
 } from '../../application/shared/event-log.ts';
 import { uuidv7 } from '../system/uuid.ts';
-import { isOutage, unavailable } from './batch-failure.ts';
 import { listDeadEvents, requestRedrive } from './dead-events.ts';
 import { CONSUMER_SETTINGS, EventConsumer } from './event-consumer.ts';
 import type { ConsumerSettings } from './event-consumer.ts';
@@ -96,9 +95,7 @@ export class PostgresEventLog implements EventLog, Running {
   }
 
   async ingest(events: readonly ForeignEvent[], by: Parameters<EventLog['ingest']>[1]): ReturnType<EventLog['ingest']> {
-    const result = await ingestEvents(this.#pool, events, by, uuidv7).catch((error: unknown) => {
-      throw isOutage(error) ? unavailable('The connection was lost; send the events again.', error) : error;
-    });
+    const result = await ingestEvents(this.#pool, events, by, uuidv7);
     if (result.position !== undefined) this.#committed();
     return result;
   }

@@ -6,7 +6,7 @@ import type { Ledger } from './chaos-ledger.ts';
 import { parkedMinorsOf } from './chaos-outcome.ts';
 import { keyOf, legKeyOf, type ShopEvent, type ToldEvents } from './chaos-told-events.ts';
 
-const settleWithinMs = 30_000;
+const settleWithinMs = 120_000;
 
 /** As SQL on an entry of the journal: whether an order event refunds by it, or lets a payment do so. */
 export const BY_ORDER_EVENT = `(

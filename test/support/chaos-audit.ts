@@ -49,7 +49,7 @@ export async function repeatSample(courier: Courier, { sample, events: told }: L
 
 /** What one of two queries finds more often than the other. */
 function journalAgainstLog(journal: string, log: string): string {
-  return `(SELECT 'in the journal only', * FROM (${journal} EXCEPT ALL ${log}) AS journal
+  return `(SELECT 'in the journal only' AS found, * FROM (${journal} EXCEPT ALL ${log}) AS journal
     UNION ALL SELECT 'in the log only', * FROM (${log} EXCEPT ALL ${journal}) AS log)`;
 }
 
@@ -161,8 +161,8 @@ async function expectHouseAccounts(client: pg.Client, ledger: Ledger): Promise<v
      WHERE account !~ '^(card|hold|transfer):' GROUP BY 1`,
   );
   const balances = new Map(rows.map(({ account, balance }) => [account, Number(balance)]));
-  const lives = cardSumsOf(ledger);
-  const voided = [...ledger.voided.keys()].reduce((sum, id) => sum + (lives.get(id) ?? 0), 0);
+  const sums = cardSumsOf(ledger);
+  const voided = [...ledger.voided.keys()].reduce((sum, id) => sum + (sums.get(id) ?? 0), 0);
   const funding = -(ledger.issuedMinor + ledger.reloads.sumMinor);
   const expected = { funding, settlement: spentMinorOf(ledger), voided };
   expect(Object.fromEntries([...balances].filter(([, minor]) => minor !== 0)), 'house accounts').to.deep.equal(

@@ -38,7 +38,7 @@ const SAMPLE_EVERY = 50;
 const TALES = 0.03;
 /**
  * The share of commands that freeze a card. As long as it takes to thaw it again, it refuses whatever the other clients
- * want of it: about a fifth of the time with few cards, hardly ever with many.
+ * want of it: about a quarter of the time with few cards, hardly ever with many.
  */
 const freezesOn = (cards: number): number => Math.min(0.01, 0.0001 + 0.0002 * cards);
 /** The share of commands that end a card for good, where there are so many that they last. */

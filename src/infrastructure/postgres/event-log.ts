@@ -11,6 +11,7 @@ import type {
   LoggedEvent,
   Running,
 } from '../../application/shared/event-log.ts';
+import { Turnstile } from '../system/turnstile.ts';
 import { uuidv7 } from '../system/uuid.ts';
 import { listDeadEvents, requestRedrive } from './dead-events.ts';
 import { CONSUMER_SETTINGS, EventConsumer } from './event-consumer.ts';
@@ -20,6 +21,12 @@ import { decodeEvent, readStreamCells } from './event-rows.ts';
 import { LiveReader } from './live-reader.ts';
 import { LogTail } from './log-tail.ts';
 import type { LogWakeup } from './log-wakeup.ts';
+
+/**
+ * How many callers' events are taken in at a time by a process. Those of one source wait for each other in any case: each
+ * with a connection that queries need, unless they wait here.
+ */
+const INGESTS = 2;
 
 /** How long `reached` waits when its caller sets no end. */
 const REACHED_MS = 30_000;
@@ -42,6 +49,7 @@ export class PostgresEventLog implements EventLog, Running {
   readonly #tail: LogTail;
   readonly #settings: ConsumerSettings;
   readonly #readers = new Set<Running>();
+  readonly #ingesting = new Turnstile(INGESTS);
   readonly #unsubscribe: () => void;
 
   constructor({ pool, wakeup, onError, consumers }: PostgresEventLogOptions) {
@@ -95,7 +103,7 @@ export class PostgresEventLog implements EventLog, Running {
   }
 
   async ingest(events: readonly ForeignEvent[], by: Parameters<EventLog['ingest']>[1]): ReturnType<EventLog['ingest']> {
-    const result = await ingestEvents(this.#pool, events, by, uuidv7);
+    const result = await this.#ingesting.run(() => ingestEvents(this.#pool, events, by, uuidv7));
     if (result.position !== undefined) this.#committed();
     return result;
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import type pg from 'pg';
@@ -58,5 +59,34 @@ describe('Events of other systems, when the connection to the database breaks', 
   it('because nobody listens, are refused as what can be sent again', async () => {
     await proxy.close();
     expect(await refusalOf(randomUUID())).to.include({ code: 'request.unavailable' });
+  });
+});
+
+describe('Events of one source, from many callers at once', () => {
+  it('leave connections to others while they wait for each other, and are all stored', async () => {
+    const database = await logDatabase();
+    const holder = await database.pool.connect();
+    const onError = (): void => undefined;
+    const pool = createPool({ connectionString: database.applicationUrl, max: 4, onError });
+    const log = new PostgresEventLog({ pool, onError });
+    const by = { tenant: 'shop', actor: 'shop', correlationId: 'c1' };
+    const source = 'https://shop.example.com/orders';
+    const ingest = (id: string) => log.ingest([{ id, source, type: 'order.cancelled', data: { orderId: id } }], by);
+    try {
+      await ingest('first');
+      await holder.query('BEGIN; SELECT FROM portolan.sources FOR UPDATE');
+      const waiting = Array.from({ length: 50 }, (_, index) => ingest(`event-${index}`));
+      await delay(200);
+      expect((await pool.query('SELECT 1 AS one')).rows).to.deep.equal([{ one: 1 }]);
+      await holder.query('COMMIT');
+      expect((await Promise.all(waiting)).flatMap(({ accepted }) => accepted)).to.deep.equal(Array(50).fill(true));
+      const { rows } = await pool.query('SELECT version FROM portolan.sources');
+      expect(rows).to.deep.equal([{ version: '51' }]);
+    } finally {
+      holder.release(true);
+      await log.close();
+      await pool.end();
+      await database.close();
+    }
   });
 });

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import pg from 'pg';
+import { ServiceUnavailable } from '../../src/application/shared/errors.ts';
 import { JobQueueFull, PermanentJobFailure } from '../../src/application/shared/job-errors.ts';
 import type { Mail } from '../../src/application/shared/mailer.ts';
 import { postgresGiftCards, type PostgresGiftCardService } from '../../src/composition/postgres-gift-cards.ts';
@@ -94,6 +95,32 @@ async function siteOf(): Promise<GiftCardSite> {
 }
 
 giftCardRepositoryContract({ describe, it, before, after }, "a caller's own pool", siteOf);
+
+describe('Gift cards on a pool whose database is away', () => {
+  it('say so to the program in the words of the frame, with what the driver said as the cause', async () => {
+    const pool = new pg.Pool({ connectionString: 'postgres://nobody@127.0.0.1:1/nowhere' });
+    const giftCards = postgresGiftCards({ pool, peppers: PEPPERS, onFault: () => undefined });
+    const { GiftCard, Event } = giftCards.client();
+    const order = {
+      id: '1',
+      source: 'shop',
+      type: 'order.cancelled',
+      data: { orderId: '1' },
+      specversion: '1.0',
+    } as const;
+    const failures = await Promise.allSettled([
+      GiftCard.getCard({ cardId: randomUUID() }),
+      GiftCard.liabilityReport({}),
+      Event.ingest({ events: [order] }),
+    ]);
+    for (const failure of failures) {
+      expect(failure).to.have.property('reason').that.is.instanceOf(ServiceUnavailable);
+      expect(failure).to.have.nested.property('reason.cause.code', 'ECONNREFUSED');
+    }
+    await giftCards.close();
+    await pool.end();
+  });
+});
 
 describe("gift cards on a caller's own pool", () => {
   let own: Embedder;

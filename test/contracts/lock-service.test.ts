@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import { lockServiceContract } from '../../src/contracts/locks/lock-service-contract.ts';
@@ -41,7 +42,8 @@ describe('The lock service of PostgreSQL, when a connection is lost', () => {
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
            WHERE datname = current_database() AND pid <> pg_backend_pid()`,
         );
-        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        // It may have been told already.
+        if (!signal.aborted) await once(signal, 'abort');
         throw signal.reason;
       });
       const failure: unknown = await held.catch((error: unknown) => error);

@@ -194,6 +194,27 @@ describe('An exclusive consumer in PostgreSQL', () => {
     });
   });
 
+  it('commits what it has handled as soon as that took long, since commands and readers wait for it', async () => {
+    const [tenant, name] = [unique('slow'), unique('c')];
+    const given = streamOf(tenant, 20);
+    await database.append(given);
+    const transactions: string[] = [];
+    const seen: string[] = [];
+    const handle = async ({ eventId }: LoggedEvent, { unit }: ConsumerEffect): Promise<void> => {
+      const { rows } = await (unit as ClientBase).query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
+      await delay(40);
+      transactions.push(rows[0]?.id ?? '');
+      seen.push(eventId);
+    };
+    const reader = database.log.exclusive({ name, filter: { tenant }, handle });
+    await closing([reader], () => until('all are handled', () => seen.length === given.length));
+    expect(seen).to.deep.equal(idsOf(given));
+    const shared = Map.groupBy(transactions, (id) => id);
+    // A hundred milliseconds are over when the third event is handled.
+    for (const events of shared.values()) expect(events.length).to.be.at.most(3);
+    expect(transactions).to.deep.equal([...shared.values()].flat());
+  });
+
   it('handles nothing twice when its checkpoint is set back by hand', async () => {
     const [tenant, name] = [unique('back'), unique('c')];
     const seen: string[] = [];

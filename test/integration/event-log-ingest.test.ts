@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { after, before, describe, it } from 'mocha';
+import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
 import type pg from 'pg';
 import { explainOutage } from '../../src/infrastructure/postgres/batch-failure.ts';
 import { PostgresEventLog } from '../../src/infrastructure/postgres/event-log.ts';
@@ -63,30 +63,79 @@ describe('Events of other systems, when the connection to the database breaks', 
 });
 
 describe('Events of one source, from many callers at once', () => {
-  it('leave connections to others while they wait for each other, and are all stored', async () => {
-    const database = await logDatabase();
-    const holder = await database.pool.connect();
+  const by = { tenant: 'shop', actor: 'shop', correlationId: 'c1' };
+  const source = 'https://shop.example.com/orders';
+  let database: LogDatabase;
+  let pool: pg.Pool;
+  let log: PostgresEventLog;
+
+  beforeEach(async () => {
+    database = await logDatabase();
     const onError = (): void => undefined;
-    const pool = createPool({ connectionString: database.applicationUrl, max: 4, onError });
-    const log = new PostgresEventLog({ pool, onError });
-    const by = { tenant: 'shop', actor: 'shop', correlationId: 'c1' };
-    const source = 'https://shop.example.com/orders';
-    const ingest = (id: string) => log.ingest([{ id, source, type: 'order.cancelled', data: { orderId: id } }], by);
+    pool = createPool({ connectionString: database.applicationUrl, max: 4, onError });
+    log = new PostgresEventLog({ pool, onError });
+  });
+  afterEach(async () => {
+    await log?.close();
+    await pool?.end();
+    await database?.close();
+  });
+
+  const ingest = (id: string) => log.ingest([{ id, source, type: 'order.cancelled', data: { orderId: id } }], by);
+
+  /** What becomes of events that come while somebody else holds the row of their source. */
+  async function whileHeld<Result>(begin: () => readonly Promise<Result>[], meanwhile?: () => Promise<void>) {
+    await ingest('first');
+    const holder = await database.pool.connect();
     try {
-      await ingest('first');
       await holder.query('BEGIN; SELECT FROM portolan.sources FOR UPDATE');
-      const waiting = Array.from({ length: 50 }, (_, index) => ingest(`event-${index}`));
+      const settled = Promise.allSettled(begin());
       await delay(200);
-      expect((await pool.query('SELECT 1 AS one')).rows).to.deep.equal([{ one: 1 }]);
+      await meanwhile?.();
       await holder.query('COMMIT');
-      expect((await Promise.all(waiting)).flatMap(({ accepted }) => accepted)).to.deep.equal(Array(50).fill(true));
-      const { rows } = await pool.query('SELECT version FROM portolan.sources');
-      expect(rows).to.deep.equal([{ version: '51' }]);
+      return await settled;
     } finally {
       holder.release(true);
-      await log.close();
-      await pool.end();
-      await database.close();
     }
+  }
+
+  it('leave connections to others while they wait for each other, and are then stored together', async () => {
+    const ids = Array.from({ length: 50 }, (_, index) => `event-${index}`);
+    const settled = await whileHeld(
+      () => ids.map(ingest),
+      async () => {
+        expect((await pool.query('SELECT 1 AS one')).rows).to.deep.equal([{ one: 1 }]);
+      },
+    );
+    const answers = settled.map((each) =>
+      each.status === 'fulfilled' ? each.value : expect.fail(String(each.reason)),
+    );
+    expect(answers.flatMap(({ accepted }) => accepted)).to.deep.equal(Array(50).fill(true));
+    const { rows } = await pool.query('SELECT version FROM portolan.sources');
+    expect(rows).to.deep.equal([{ version: '51' }]);
+    // Each is told the position of its own event, and what waited together was stored together.
+    const stored = await database.pool.query<{ id: string; position: string; transaction: string }>(
+      `SELECT payload ->> 'id' AS id, position, xmin AS transaction FROM portolan.events
+        WHERE stream_version > 1 ORDER BY position`,
+    );
+    expect(stored.rows.map(({ id }) => id)).to.deep.equal(ids);
+    expect(stored.rows.map(({ position }) => BigInt(position))).to.deep.equal(answers.map(({ position }) => position));
+    expect(new Set(stored.rows.map(({ transaction }) => transaction)).size).to.be.at.most(2);
+  });
+
+  it('fail only themselves', async () => {
+    const settled = await whileHeld(() => ['a', 'b', 'no text of PostgreSQL\0', 'c', 'b'].map(ingest));
+    expect(settled.map(({ status }) => status)).to.deep.equal([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ]);
+    expect(settled[4]).to.deep.include({ value: { accepted: [false], position: undefined } });
+    const { rows } = await database.pool.query<{ id: string }>(
+      `SELECT payload ->> 'id' AS id FROM portolan.events ORDER BY stream_version`,
+    );
+    expect(rows.map(({ id }) => id)).to.deep.equal(['first', 'a', 'b', 'c']);
   });
 });

@@ -10,6 +10,7 @@ export const ADMIN_TOKEN = randomBytes(24).toString('base64url');
 
 const readyWithinMs = 60_000;
 const pollMs = 25;
+const READY = 'ready';
 
 export interface ChaosServerOptions {
   readonly ownerUrl: string;
@@ -75,9 +76,10 @@ export class ChaosServer {
       if (!this.#isEnding) this.#die(new Error(`The server ended by itself (${code ?? signal}): ${this.#words}`));
     });
     const deadline = Date.now() + readyWithinMs;
-    while (!(await this.#isReady())) {
+    for (let probe = await this.#probe(); probe !== READY; probe = await this.#probe()) {
       if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
-        throw new Error(`The server did not become ready: ${this.#words}`);
+        const end = child.exitCode ?? child.signalCode ?? 'still running';
+        throw new Error(`The server did not become ready (${end}; asked, it said: ${probe}): ${this.#words}`);
       }
       await delay(pollMs);
     }
@@ -109,14 +111,15 @@ export class ChaosServer {
     return child.exitCode;
   }
 
-  async #isReady(): Promise<boolean> {
+  /** `READY`, or what is said instead. */
+  async #probe(): Promise<string> {
     try {
       const answer = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(5_000) });
-      await answer.arrayBuffer();
-      return answer.ok;
-    } catch {
+      const body = await answer.text();
+      return answer.ok ? READY : body;
+    } catch (error) {
       // Nobody listens yet, or whoever listens is busy: asked again until the deadline.
-      return false;
+      return error instanceof Error ? `${error.message} (${String(error.cause)})` : String(error);
     }
   }
 }

@@ -4,7 +4,7 @@ import type { EventLogSite, EventToAppend } from '../../src/contracts/event-log/
 import { MemoryEventLog } from '../../src/infrastructure/memory/memory-event-log.ts';
 import { appendEvents } from '../../src/infrastructure/postgres/append-events.ts';
 import { PostgresEventLog } from '../../src/infrastructure/postgres/event-log.ts';
-import type { ConsumerSettings } from '../../src/infrastructure/postgres/event-consumer.ts';
+import type { ConsumerSettings } from '../../src/infrastructure/postgres/consumer-settings.ts';
 import { inTransaction } from '../../src/infrastructure/postgres/log-transaction.ts';
 import { LogWakeup } from '../../src/infrastructure/postgres/log-wakeup.ts';
 import { migrate } from '../../src/infrastructure/postgres/migrate.ts';

@@ -6,6 +6,7 @@ import { isConnectionLost, sqlState } from './statement.ts';
 /** Deadlock, serialisation, lost guard: the very same command may well succeed the next time. */
 const PASSING = new Set(['40P01', '40001', 'PT409']);
 const LOCK_TIMEOUT = '55P03';
+const QUERY_CANCELED = '57014';
 const TOO_MANY_CONNECTIONS = '53300';
 
 /** The connection was lost after the commit was sent: whether the batch is stored isn't known. */
@@ -26,6 +27,11 @@ export function isPassing(error: unknown): boolean {
 /** Whether somebody else held a lock for too long. */
 export function isLockTimeout(error: unknown): boolean {
   return sqlState(error) === LOCK_TIMEOUT;
+}
+
+/** Whether the server gave up a statement that took, or waited for a lock, too long. */
+export function isTimeout(error: unknown): boolean {
+  return isLockTimeout(error) || sqlState(error) === QUERY_CANCELED;
 }
 
 /** Whether the database was out of reach, so that every command of the batch is innocent. */

@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { EventHandler, LoggedEvent } from '../../application/shared/event-log.ts';
 import { isLockTimeout } from './batch-failure.ts';
+import type { ConsumerSettings } from './consumer-settings.ts';
 import type { ConsumerStore, Lease } from './consumer-store.ts';
 import { decodeEvent, readCells } from './event-rows.ts';
 import { inTransaction } from './log-transaction.ts';
@@ -36,11 +37,12 @@ export class ConsumerTransaction {
   readonly #store: ConsumerStore;
   readonly #handler: EventHandler;
   readonly #handlerMs: number;
+  readonly #batchMs: number;
   readonly #closing: AbortSignal;
   readonly #cancelling: AbortSignal;
 
   /**
-   * @param handlerMs how long the handler may take for one event
+   * @param limits how long the handler may take for one event, and after how long no other shares its transaction
    * @param closing ends a batch after the event at hand
    * @param cancelling ends the event at hand
    */
@@ -48,29 +50,32 @@ export class ConsumerTransaction {
     pool: Pool,
     store: ConsumerStore,
     handler: EventHandler,
-    handlerMs: number,
+    { handlerMs, batchMs }: Pick<ConsumerSettings, 'handlerMs' | 'batchMs'>,
     [closing, cancelling]: readonly [closing: AbortSignal, cancelling: AbortSignal],
   ) {
     this.#pool = pool;
     this.#store = store;
     this.#handler = handler;
     this.#handlerMs = handlerMs;
+    this.#batchMs = batchMs;
     this.#closing = closing;
     this.#cancelling = cancelling;
   }
 
   /**
-   * Handles events and moves the lease's position, to `end` when all of them are done. Rejects with `TryFailed` when
-   * the handler is to blame, with `LeaseLost`, or with what is wrong with the database; then nothing is stored.
+   * Handles events, fewer than all of them when they take long, and moves the lease's position: to `end` when all of
+   * them are done. Rejects with `TryFailed` when the handler is to blame, with `LeaseLost`, or with what is wrong with
+   * the database; then nothing is stored.
    */
   async handle(lease: Lease, events: readonly LoggedEvent[], end: bigint): Promise<void> {
     const ids = events.map(({ eventId }) => eventId);
     const lockMs = events.length > 1 ? LOCK_MS.amongOthers : LOCK_MS.alone;
     lease.position = await this.#run(lease, lockMs, async (client, call) => {
       const handled = await this.#store.consumed(client, ids);
+      const enoughAt = performance.now() + this.#batchMs;
       let done = 0;
       for (const event of events) {
-        if (this.#closing.aborted) break;
+        if (this.#closing.aborted || (done > 0 && performance.now() > enoughAt)) break;
         if (!handled.has(event.eventId)) await call(event);
         done += 1;
       }

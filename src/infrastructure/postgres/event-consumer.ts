@@ -3,35 +3,11 @@ import type { Pool } from 'pg';
 import { errorCodeOf, isDead } from '../../application/shared/event-log-rules.ts';
 import type { EventPage, ExclusiveConsumer, LoggedEvent, Running } from '../../application/shared/event-log.ts';
 import { backoffMs, pause } from '../system/pause.ts';
+import type { ConsumerSettings } from './consumer-settings.ts';
 import { ConsumerStore, LeaseLost } from './consumer-store.ts';
 import type { Lease } from './consumer-store.ts';
 import { ConsumerTransaction, TryFailed } from './consumer-transaction.ts';
 import type { LogTail } from './log-tail.ts';
-
-/** Times in milliseconds, and sizes, of every exclusive consumer. */
-export interface ConsumerSettings {
-  /** How long a holder that has died keeps others away; renewed three times in that time. */
-  readonly leaseMs: number;
-  /** Between looks of an instance that waits for the lease. */
-  readonly claimMs: number;
-  /** How long a handler may take for one event; then the try has failed. */
-  readonly handlerMs: number;
-  /** How long `close` waits for a handler before it aborts the handler's signal. */
-  readonly graceMs: number;
-  /** Wait after a failed try: doubles from the first to the longest. */
-  readonly retryMs: readonly [firstMs: number, longestMs: number];
-  /** Events handled in one transaction. */
-  readonly batch: number;
-}
-
-export const CONSUMER_SETTINGS: ConsumerSettings = {
-  leaseMs: 3_000,
-  claimMs: 500,
-  handlerMs: 30_000,
-  graceMs: 5_000,
-  retryMs: [100, 30_000],
-  batch: 100,
-};
 
 /** After errors that are not the handler's. */
 const RECOVERY_MS = [50, 2_000] as const;
@@ -61,10 +37,10 @@ export class EventConsumer implements Running {
   constructor(host: ConsumerHost, consumer: ExclusiveConsumer) {
     this.#host = host;
     this.#consumer = consumer;
-    const { leaseMs, handlerMs } = host.settings;
+    const { leaseMs } = host.settings;
     this.#store = new ConsumerStore(host.pool, consumer.name, randomUUID(), leaseMs);
     const signals = [this.#closing.signal, this.#cancelling.signal] as const;
-    this.#transaction = new ConsumerTransaction(host.pool, this.#store, consumer.handle, handlerMs, signals);
+    this.#transaction = new ConsumerTransaction(host.pool, this.#store, consumer.handle, host.settings, signals);
     this.#run = this.#runUntilClosed();
   }
 

@@ -8,37 +8,50 @@ import { inTransaction } from './log-transaction.ts';
 const LIMITS = { statementMs: 30_000, idleMs: 30_000 };
 
 type Origin = Parameters<EventLog['ingest']>[1];
+type Ingested = Awaited<ReturnType<EventLog['ingest']>>;
+
+/** What one caller wants taken in. */
+export interface Ingest {
+  readonly events: readonly ForeignEvent[];
+  readonly by: Origin;
+}
+
+/** Calls with the same key lock the same streams: they would wait for each other, or can share a transaction. */
+export const ingestKey = ({ events, by }: Ingest): string => JSON.stringify([by.tenant, ...sourcesOf(events)]);
+
+const sourcesOf = (events: readonly ForeignEvent[]): readonly string[] =>
+  [...new Set(events.map(({ source }) => source))].sort();
 
 /**
- * Stores foreign events once by (tenant, source, id), in one transaction. Each source is a stream of its own, whose
- * row is locked first, so that of two callers with the same event the second one finds it stored.
+ * Stores foreign events once by (tenant, source, id), in one transaction for calls of the same `ingestKey`. Each source
+ * is a stream of its own, whose row is locked first, so that of two callers with the same event the second one finds it
+ * stored. Resolves to what each call is told, in order.
  */
 export async function ingestEvents(
   pool: Pool,
-  events: readonly ForeignEvent[],
-  by: Origin,
+  calls: readonly Ingest[],
   newId: () => string,
-): Promise<Awaited<ReturnType<EventLog['ingest']>>> {
-  if (events.length === 0) return { accepted: [], position: undefined };
+): Promise<readonly Ingested[]> {
+  const events = calls.flatMap((call) => call.events);
+  const tenant = calls[0]?.by.tenant;
+  if (tenant === undefined || events.length === 0) return calls.map(() => ({ accepted: [], position: undefined }));
   return inTransaction(pool, LIMITS, async (client) => {
-    const versions = await lockSources(client, by.tenant, events);
-    const fresh = await storeIds(client, by.tenant, events);
-    const accepted = events.map(({ source, id }) => fresh.delete(keyOf(source, id)));
-    const rows = events
-      .filter((_, index) => accepted[index])
-      .map((event) => {
+    const versions = await lockSources(client, tenant, sourcesOf(events));
+    const fresh = await storeIds(client, tenant, events);
+    const rows: DecidedEvent[] = [];
+    const stored = calls.map((call) => {
+      const accepted = call.events.map(({ source, id }) => fresh.delete(keyOf(source, id)));
+      for (const event of call.events.filter((_, index) => accepted[index])) {
         const version = (versions.get(event.source) ?? 0) + 1;
         versions.set(event.source, version);
-        return foreignRow(event, version, newId(), by);
-      });
-    if (rows.length === 0) return { accepted, position: undefined };
-    const position = await append(client, rows);
-    await client.query(
-      `UPDATE portolan.sources s SET version = v.version
-         FROM unnest($2::text[], $3::bigint[]) AS v (source, version) WHERE s.tenant = $1 AND s.source = v.source`,
-      [by.tenant, [...versions.keys()], [...versions.values()]],
-    );
-    return { accepted, position };
+        rows.push(foreignRow(event, version, newId(), call.by));
+      }
+      return { accepted, rowsSoFar: rows.length };
+    });
+    const positions = rows.length === 0 ? [] : await append(client, tenant, rows, versions);
+    return stored.map(({ accepted, rowsSoFar }) => {
+      return { accepted, position: accepted.includes(true) ? positions[rowsSoFar - 1] : undefined };
+    });
   });
 }
 
@@ -46,9 +59,8 @@ export async function ingestEvents(
 async function lockSources(
   client: ClientBase,
   tenant: string,
-  events: readonly ForeignEvent[],
+  sources: readonly string[],
 ): Promise<Map<string, number>> {
-  const sources = [...new Set(events.map(({ source }) => source))].sort();
   await client.query(
     `INSERT INTO portolan.sources (tenant, source) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING`,
     [tenant, sources],
@@ -90,9 +102,19 @@ function foreignRow(event: ForeignEvent, streamVersion: number, eventId: string,
   };
 }
 
-async function append(client: ClientBase, rows: readonly DecidedEvent[]): Promise<bigint> {
+/** Appends rows, moves their streams to these versions, and returns the rows' positions. */
+async function append(
+  client: ClientBase,
+  tenant: string,
+  rows: readonly DecidedEvent[],
+  versions: ReadonlyMap<string, number>,
+): Promise<readonly bigint[]> {
   const result = await client.query<{ position: string }>(appendEvents(rows));
-  const last = result.rows.at(-1);
-  if (last === undefined) throw new Error('The log gave no position.');
-  return BigInt(last.position);
+  await client.query(
+    `UPDATE portolan.sources s SET version = v.version
+       FROM unnest($2::text[], $3::bigint[]) AS v (source, version) WHERE s.tenant = $1 AND s.source = v.source`,
+    [tenant, [...versions.keys()], [...versions.values()]],
+  );
+  if (result.rows.length !== rows.length) throw new Error('The log gave no position.');
+  return result.rows.map(({ position }) => BigInt(position));
 }

@@ -11,22 +11,25 @@ import type {
   LoggedEvent,
   Running,
 } from '../../application/shared/event-log.ts';
-import { Turnstile } from '../system/turnstile.ts';
+import { SharedRuns } from '../system/shared-runs.ts';
 import { uuidv7 } from '../system/uuid.ts';
+import { isOutage, isTimeout } from './batch-failure.ts';
 import { listDeadEvents, requestRedrive } from './dead-events.ts';
-import { CONSUMER_SETTINGS, EventConsumer } from './event-consumer.ts';
-import type { ConsumerSettings } from './event-consumer.ts';
-import { ingestEvents } from './event-ingest.ts';
+import { CONSUMER_SETTINGS, type ConsumerSettings } from './consumer-settings.ts';
+import { EventConsumer } from './event-consumer.ts';
+import { ingestEvents, ingestKey, type Ingest } from './event-ingest.ts';
 import { decodeEvent, readStreamCells } from './event-rows.ts';
 import { LiveReader } from './live-reader.ts';
 import { LogTail } from './log-tail.ts';
 import type { LogWakeup } from './log-wakeup.ts';
 
 /**
- * How many callers' events are taken in at a time by a process. Those of one source wait for each other in any case: each
- * with a connection that queries need, unless they wait here.
+ * In how many transactions at a time a process takes events in. Those of one source wait for each other in any case:
+ * what is under way for more of them would only take connections from queries.
  */
 const INGESTS = 2;
+/** So many events, of as many callers, share a transaction. */
+const INGESTED_AT_ONCE = 500;
 
 /** How long `reached` waits when its caller sets no end. */
 const REACHED_MS = 30_000;
@@ -49,13 +52,20 @@ export class PostgresEventLog implements EventLog, Running {
   readonly #tail: LogTail;
   readonly #settings: ConsumerSettings;
   readonly #readers = new Set<Running>();
-  readonly #ingesting = new Turnstile(INGESTS);
+  readonly #ingests: SharedRuns<Ingest, Awaited<ReturnType<EventLog['ingest']>>>;
   readonly #unsubscribe: () => void;
 
   constructor({ pool, wakeup, onError, consumers }: PostgresEventLogOptions) {
     this.#pool = pool;
     this.#onError = onError;
     this.#tail = new LogTail(pool, onError);
+    this.#ingests = new SharedRuns({
+      places: INGESTS,
+      maxWeight: INGESTED_AT_ONCE,
+      weight: ({ events }) => events.length,
+      run: (calls) => ingestEvents(pool, calls, uuidv7),
+      isOnesOwn: (error) => !isOutage(error) && !isTimeout(error),
+    });
     this.#settings = { ...CONSUMER_SETTINGS, ...consumers };
     this.#committed = wakeup === undefined ? () => this.#tail.wake() : () => wakeup.committed();
     this.#unsubscribe = wakeup?.onCommitted(() => this.#tail.wake()) ?? (() => undefined);
@@ -103,7 +113,8 @@ export class PostgresEventLog implements EventLog, Running {
   }
 
   async ingest(events: readonly ForeignEvent[], by: Parameters<EventLog['ingest']>[1]): ReturnType<EventLog['ingest']> {
-    const result = await this.#ingesting.run(() => ingestEvents(this.#pool, events, by, uuidv7));
+    const call = { events, by };
+    const result = await this.#ingests.join(ingestKey(call), call);
     if (result.position !== undefined) this.#committed();
     return result;
   }

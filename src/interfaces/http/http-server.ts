@@ -2,6 +2,7 @@ import { createServer, STATUS_CODES, type RequestListener, type Server, type Ser
 import type { AddressInfo, Socket } from 'node:net';
 import { MalformedRequest } from '../../application/shared/errors.ts';
 import { envelopeBody } from './failure.ts';
+import { RequestTurns } from './request-turns.ts';
 
 /** Limits against clients that are slow, greedy or broken; all times in milliseconds. */
 export interface HttpServerOptions {
@@ -46,6 +47,7 @@ export class HttpServer {
 
   constructor(handler: RequestListener, options: HttpServerOptions = {}) {
     const { headersTimeoutMs = 10_000, requestTimeoutMs = 30_000, keepAliveTimeoutMs = 75_000 } = options;
+    const turns = new RequestTurns(handler);
     this.#server = createServer(
       {
         headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
@@ -56,12 +58,13 @@ export class HttpServer {
       },
       (request, response) => {
         this.#track(response);
-        handler(request, response);
+        turns.add(request, response);
       },
     );
     if (options.maxConnections !== undefined) this.#server.maxConnections = options.maxConnections;
     this.#server.on('clientError', (error, socket) => this.#answerBrokenRequest(error, socket as Socket));
     this.#server.on('connection', (socket) => {
+      turns.connected();
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });

@@ -1,4 +1,4 @@
-import { createHmac, randomFillSync } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import {
   DEFAULT_POLICY,
   giftCardHandlers,
@@ -21,6 +21,7 @@ import type { GiftCardRepository } from '../domain/gift-cards/gift-card-reposito
 import { createGuessGuard } from '../infrastructure/rate-limit/guess-guard.ts';
 import { SlidingWindows } from '../infrastructure/rate-limit/sliding-windows.ts';
 import { createCodeVault } from '../infrastructure/system/code-vault.ts';
+import { hmacSha256 } from '../infrastructure/system/keyed-hash.ts';
 import type { Pepper } from '../infrastructure/system/pepper.ts';
 import { createSealer } from '../infrastructure/system/sealer.ts';
 import { uuidv7 } from '../infrastructure/system/uuid.ts';
@@ -100,7 +101,7 @@ export function giftCardService(
     policy: { ...DEFAULT_POLICY, ...policy },
     ids: uuidv7,
     randomBytes: (count) => randomFillSync(new Uint8Array(count)),
-    hmacSha256: (key, data) => createHmac('sha256', key).update(data).digest(),
+    hmacSha256,
   };
   const operations = compile(giftCards, giftCardHandlers(ports), { ...hooks, hash: receiptHash(peppers) });
   return {

@@ -1,4 +1,4 @@
-import { createHmac, randomFillSync } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import {
   DEFAULT_POLICY,
   erasePerson,
@@ -23,6 +23,7 @@ import { PostgresRecipientEraser } from '../infrastructure/postgres/postgres-rec
 import { createGuessGuard } from '../infrastructure/rate-limit/guess-guard.ts';
 import { createSmtpMailer } from '../infrastructure/smtp/smtp-mailer.ts';
 import { createCodeVault } from '../infrastructure/system/code-vault.ts';
+import { hmacSha256 } from '../infrastructure/system/keyed-hash.ts';
 import { uuidv7 } from '../infrastructure/system/uuid.ts';
 import type { Config } from './config.ts';
 import { contextModule, type ContextModule } from './context-module.ts';
@@ -62,7 +63,7 @@ export function bindGiftCards(wiring: Wiring): void {
         policy: policyOf(config),
         ids: uuidv7,
         randomBytes: (count) => randomFillSync(new Uint8Array(count)),
-        hmacSha256: (key, data) => createHmac('sha256', key).update(data).digest(),
+        hmacSha256,
       };
     },
   );

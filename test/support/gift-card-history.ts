@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { bookExpiries } from '../../src/application/gift-cards/book-expiries.ts';
 import { DEFAULT_POLICY, giftCardConsumers, giftCardHandlers } from '../../src/application/gift-cards/index.ts';
 import type { Call, Reply } from '../../src/application/shared/call.ts';
@@ -8,6 +8,7 @@ import type { GiftCardRepository } from '../../src/domain/gift-cards/gift-card-r
 import type { Json } from '../../src/domain/shared/domain-error.ts';
 import { DomainError } from '../../src/domain/shared/domain-error.ts';
 import { createCodeVault } from '../../src/infrastructure/system/code-vault.ts';
+import { hmacSha256 } from '../../src/infrastructure/system/keyed-hash.ts';
 import { uuidv7 } from '../../src/infrastructure/system/uuid.ts';
 
 /** The system as a history sees it: its use cases on one adapter, for one tenant, and the times of its decisions. */
@@ -50,7 +51,7 @@ export function historySystem(site: GiftCardSite, unitMs: number): HistorySystem
     mailer: { send: () => Promise.reject(new Error('Histories send no mail.')) },
     policy: { ...DEFAULT_POLICY, expiry: () => null, cancelMarkSeconds: (MARK_UNITS * unitMs) / 1000 },
     randomBytes: (count: number) => randomBytes(count),
-    hmacSha256: (key: Uint8Array, data: Uint8Array) => createHmac('sha256', key).update(data).digest(),
+    hmacSha256,
   };
   const [orders] = giftCardConsumers(ports);
   // Other histories on the same database have sweeps of their own, and clocks of their own.

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import {
   DEFAULT_POLICY,
@@ -24,7 +24,7 @@ import { DomainError, type DomainErrorClass, type Json } from '../../src/domain/
 import { memoryGiftCards } from '../../src/infrastructure/memory/memory-gift-cards.ts';
 import type { UnplacedEvent } from '../../src/infrastructure/memory/memory-gift-card-store.ts';
 import { createCodeVault } from '../../src/infrastructure/system/code-vault.ts';
-import { uuidHash } from '../../src/infrastructure/system/keyed-hash.ts';
+import { hmacSha256, uuidHash } from '../../src/infrastructure/system/keyed-hash.ts';
 import { createSealer } from '../../src/infrastructure/system/sealer.ts';
 import { uuidv7 } from '../../src/infrastructure/system/uuid.ts';
 
@@ -119,7 +119,7 @@ export class GiftCardWorld {
       policy: { ...DEFAULT_POLICY, ...policy },
       ids: uuidv7,
       randomBytes: (count) => randomBytes(count),
-      hmacSha256: (key, data) => createHmac('sha256', key).update(data).digest(),
+      hmacSha256,
     });
     this.#operations = compile(giftCards, giftCardHandlers(this.ports), { hash: uuidHash(OLD_PEPPER.secret) });
   }

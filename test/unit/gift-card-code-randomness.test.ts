@@ -1,7 +1,7 @@
 import { createCipheriv, createHmac } from 'node:crypto';
 import { expect } from 'chai';
 import { readSymbols } from '../../src/domain/gift-cards/code-alphabet.ts';
-import { batchCode, generateCode, UnsupportedCodeFormat } from '../../src/domain/gift-cards/code.ts';
+import { codesFromSeed, generateCode, UnsupportedCodeFormat } from '../../src/domain/gift-cards/code.ts';
 
 /**
  * Pearson's statistic over n equally likely cells has n - 1 degrees of freedom. A fair source exceeds these limits with
@@ -21,7 +21,7 @@ function fixedSource(key: number): (count: number) => Uint8Array {
   return (count) => cipher.update(new Uint8Array(count));
 }
 
-const hmacSha256 = (key: Uint8Array, data: Uint8Array): Uint8Array => createHmac('sha256', key).update(data).digest();
+const hmacSha256 = (key: Uint8Array) => (data: Uint8Array) => createHmac('sha256', key).update(data).digest();
 
 /** How far from uniform the worst position, and the worst pair of positions, of these bodies is. */
 function worstStatistics(bodies: readonly Uint8Array[]): { position: number; pair: number } {
@@ -95,14 +95,14 @@ describe('Gift card codes: those of a batch', () => {
 
   it('are the same for the same seed and index', () => {
     for (const index of [0, 1, 999_999, Number.MAX_SAFE_INTEGER]) {
-      const code = batchCode(hmacSha256, seed, index, format);
-      expect(batchCode(hmacSha256, seed.slice(), index, format).reveal()).to.equal(code.reveal());
+      const code = codesFromSeed(hmacSha256, seed, format)(index);
+      expect(codesFromSeed(hmacSha256, seed.slice(), format)(index).reveal()).to.equal(code.reveal());
       expect(code.reveal()).to.match(/^PROMO(-.{4}){4}$/);
     }
   });
 
   it('stay what they are: a killed job continues after an upgrade', () => {
-    const codes = [0, 1, 2 ** 32].map((index) => batchCode(hmacSha256, seed, index, format).reveal());
+    const codes = [0, 1, 2 ** 32].map((index) => codesFromSeed(hmacSha256, seed, format)(index).reveal());
     expect(codes).to.deep.equal([
       'PROMO-FS7N-S4VC-414N-VZ9Z',
       'PROMO-9ZPR-T7JE-AQ88-0M76',
@@ -112,23 +112,26 @@ describe('Gift card codes: those of a batch', () => {
 
   it('are other codes under another seed', () => {
     const other = seed.with(31, 8);
-    const bodies = [seed, other].flatMap((key) => [0, 1, 2].map((index) => batchCode(hmacSha256, key, index).body));
+    const bodies = [seed, other].flatMap((key) =>
+      [0, 1, 2].map(codesFromSeed(hmacSha256, key)).map(({ body }) => body),
+    );
     expect(new Set(bodies).size).to.equal(6);
   });
 
   it('take one byte of one HMAC per symbol, at every length', () => {
     for (const length of [12, 16, 31]) {
       const calls: Uint8Array[] = [];
-      const recording = (key: Uint8Array, data: Uint8Array) => (calls.push(key, data), hmacSha256(key, data));
-      const { body } = batchCode(recording, seed, 258, { length });
+      const recording = (key: Uint8Array) => (data: Uint8Array) => (calls.push(key, data), hmacSha256(key)(data));
+      const { body } = codesFromSeed(recording, seed, { length })(258);
       expect(calls).to.deep.equal([seed, Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2)]);
-      const drawn = hmacSha256(seed, Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2)).subarray(0, length - 1);
+      const drawn = hmacSha256(seed)(Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2)).subarray(0, length - 1);
       expect([...(readSymbols(body.slice(0, -1)) ?? [])]).to.deep.equal([...drawn].map((byte) => byte % 32));
     }
   });
 
   it('are all different, and uniform in every position and pair, over 100,000 indexes', () => {
-    const codes = Array.from({ length: 100_000 }, (_, index) => batchCode(hmacSha256, seed, index).body);
+    const codeAt = codesFromSeed(hmacSha256, seed);
+    const codes = Array.from({ length: 100_000 }, (_, index) => codeAt(index).body);
     expect(new Set(codes).size).to.equal(100_000);
     const { position, pair } = worstStatistics(codes.map((body) => readSymbols(body) ?? new Uint8Array()));
     expect(position).to.be.below(LIMIT_OF_32_CELLS);
@@ -136,10 +139,11 @@ describe('Gift card codes: those of a batch', () => {
   });
 
   it('are refused for seeds other than 32 bytes, indexes below zero and HMACs cut short', () => {
-    expect(() => batchCode(hmacSha256, seed.subarray(1), 0)).to.throw(RangeError);
-    expect(() => batchCode(hmacSha256, new Uint8Array(), 0)).to.throw(RangeError);
-    for (const index of [-1, 0.5, NaN, 2 ** 53]) expect(() => batchCode(hmacSha256, seed, index)).to.throw(RangeError);
-    expect(() => batchCode(() => new Uint8Array(14), seed, 0)).to.throw(RangeError);
-    expect(() => batchCode(hmacSha256, seed, 0, { length: 32 })).to.throw(UnsupportedCodeFormat);
+    expect(() => codesFromSeed(hmacSha256, seed.subarray(1))).to.throw(RangeError);
+    expect(() => codesFromSeed(hmacSha256, new Uint8Array())).to.throw(RangeError);
+    for (const index of [-1, 0.5, NaN, 2 ** 53])
+      expect(() => codesFromSeed(hmacSha256, seed)(index)).to.throw(RangeError);
+    expect(() => codesFromSeed(() => () => new Uint8Array(14), seed)(0)).to.throw(RangeError);
+    expect(() => codesFromSeed(hmacSha256, seed, { length: 32 })).to.throw(UnsupportedCodeFormat);
   });
 });

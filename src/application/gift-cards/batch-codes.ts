@@ -1,4 +1,4 @@
-import { batchCode, type GiftCardCode } from '../../domain/gift-cards/code.ts';
+import { codesFromSeed, type GiftCardCode } from '../../domain/gift-cards/code.ts';
 import { BatchCodesDestroyed } from '../../domain/gift-cards/errors.ts';
 import type { Batch } from '../../domain/gift-cards/records.ts';
 import type { BatchCard } from './gift-card-reader.ts';
@@ -43,8 +43,7 @@ export function codesToIssue(
   if (batch.sealedSeed === null) throw new BatchCodesDestroyed('The codes of this batch are destroyed.');
   const hex = sealer.open(batch.sealedSeed, seedContext(tenant, batch.id));
   const seed = Uint8Array.from({ length: SEED_BYTES }, (_, at) => Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16));
-  const format = { prefix: batch.prefix, length: batch.codeLength };
-  return (index) => batchCode(hmacSha256, seed, index, format);
+  return codesFromSeed(hmacSha256, seed, { prefix: batch.prefix, length: batch.codeLength });
 }
 
 /** Why the code with which a card was issued is worth nothing any more; null while it is the card's. */

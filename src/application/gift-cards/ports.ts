@@ -1,4 +1,4 @@
-import { DEFAULT_CODE_FORMAT, type CodeFormat } from '../../domain/gift-cards/code.ts';
+import { DEFAULT_CODE_FORMAT, type CodeFormat, type HmacSha256 } from '../../domain/gift-cards/code.ts';
 import type { CodeKeys, GiftCardRepository } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { HouseAccount } from '../../domain/gift-cards/journal.ts';
 import type { Call } from '../shared/call.ts';
@@ -90,5 +90,5 @@ export interface GiftCardPorts {
   readonly ids: () => string;
   /** As many cryptographically random bytes as are asked for. */
   readonly randomBytes: (count: number) => Uint8Array;
-  readonly hmacSha256: (key: Uint8Array, data: Uint8Array) => Uint8Array;
+  readonly hmacSha256: HmacSha256;
 }

@@ -47,7 +47,7 @@ const inspect = Symbol.for('nodejs.util.inspect.custom');
 
 /**
  * The secret that redeems a card; its check symbol fits. Printing it by accident, as text, as JSON or in a debugger's
- * view, shows it masked; only `reveal` and `body` tell. Codes are made by `generateCode`, `batchCode` and `parseCode`.
+ * view, shows it masked; only `reveal` and `body` tell. Codes are made by `generateCode`, `codesFromSeed` and `parseCode`.
  */
 export class GiftCardCode {
   readonly #prefix: string;
@@ -109,23 +109,28 @@ export function generateCode(
   return codeOfBytes(randomBytes(length - 1), prefix, length);
 }
 
+/** HMAC-SHA-256 under a key, for many texts. */
+export type HmacSha256 = (key: Uint8Array) => (data: Uint8Array) => Uint8Array;
+
 /**
- * Code number `index` of a batch, always the same for the same seed. `seed` is 32 cryptographically random bytes that
- * serve no other purpose; the code's bytes are HMAC-SHA-256(seed, index as eight bytes, big-endian), one byte a symbol
+ * The codes of a batch by their number, always the same for the same seed. `seed` is 32 cryptographically random bytes
+ * that serve no other purpose; a code's bytes are HMAC-SHA-256(seed, index as eight bytes, big-endian), one byte a symbol
  * as in `generateCode`: one HMAC has 32, a code needs 30 at most. Throws `UnsupportedCodeFormat`.
  */
-export function batchCode(
-  hmacSha256: (key: Uint8Array, data: Uint8Array) => Uint8Array,
+export function codesFromSeed(
+  hmacSha256: HmacSha256,
   seed: Uint8Array,
-  index: number,
   format: Partial<CodeFormat> = {},
-): GiftCardCode {
+): (index: number) => GiftCardCode {
   const { prefix, length } = codeFormat(format);
   if (seed.length !== 32) throw new RangeError('The seed of a batch of codes must be 32 bytes');
-  if (!Number.isSafeInteger(index) || index < 0) throw new RangeError('The index of a code must be 0 or more');
-  const data = new Uint8Array(8);
-  new DataView(data.buffer).setBigUint64(0, BigInt(index));
-  return codeOfBytes(hmacSha256(seed, data), prefix, length);
+  const hmac = hmacSha256(seed);
+  return (index) => {
+    if (!Number.isSafeInteger(index) || index < 0) throw new RangeError('The index of a code must be 0 or more');
+    const data = new Uint8Array(8);
+    new DataView(data.buffer).setBigUint64(0, BigInt(index));
+    return codeOfBytes(hmac(data), prefix, length);
+  };
 }
 
 function codeOfBytes(bytes: Uint8Array, prefix: string, length: number): GiftCardCode {

@@ -64,7 +64,7 @@ async function endOf(all: readonly Arrival[], order: readonly number[]) {
       await receive('order.refunded', { orderId: 'order', refundId: `refund-${index}`, legs });
     }
   }
-  const { items } = await site.reader.parkedLegs(tenant, 'order', { limit: 100 });
+  const { items } = await site.reader.parkedLegs(tenant, { orderId: 'order', closed: false }, { limit: 100 });
   const parked = items.reduce((sum, { parkedMinor }) => sum + parkedMinor, 0n);
   const balance = (await site.reader.find(tenant, { cardId: id }))?.balance.minor;
   return { balance, parked };

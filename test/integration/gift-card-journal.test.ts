@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import pg from 'pg';
@@ -66,6 +67,10 @@ describe('The journal of gift cards', () => {
       'nothing onto the card though it is credited': { ...next, after: 100 },
       'nothing from the card though it is debited': { ...next, debit: next.credit, credit: 'settlement', after: 100 },
       'a card below zero': { ...next, debit: next.credit, credit: 'settlement', amount: 101, after: -1 },
+      'from an account that nobody knows': { ...next, debit: 'setlement' },
+      'from a card without an id': { ...next, debit: 'card:' },
+      'from what only looks like a hold': { ...next, debit: `hold:${randomUUID()}1` },
+      'to an account that nobody knows': { ...next, debit: next.credit, credit: 'Settlement', after: 0 },
       'more from another card': { ...next, credit: 'card:00000000-0000-4000-8000-00000000beef', after: 200 },
     };
     for (const [title, entry] of Object.entries(faulty)) {

@@ -158,6 +158,19 @@ describe('orders that are refunded or cancelled', () => {
       expect(world.events('refunded').at(-1)?.payload).to.include({ refundId: 'cancel:o1', amount: '30.00' });
     });
 
+    it('ends the waiting of its refunds, those that come later included; they are listed apart', async () => {
+      await redeem('40.00');
+      await world.refunded('o1', 'r1', { cardId: card.id, amount: usd('55.00') });
+      await world.cancelled('o1');
+      await world.refunded('o1', 'r2', { cardId: card.id, amount: usd('7.00') });
+      expect(await parked()).to.deep.equal([]);
+      const closed = await world.call('listParkedRefunds', { closed: true });
+      expect(closed).to.have.lengthOf(2);
+      expect(closed[0]).to.deep.include({ refundId: 'r1', amount: usd('55.00'), parked: usd('15.00'), closed: true });
+      expect(closed[1]).to.deep.include({ refundId: 'r2', amount: usd('7.00'), parked: usd('7.00'), closed: true });
+      expect(await world.balance(card.id)).to.equal('100.00');
+    });
+
     it('changes nothing the second time', async () => {
       await redeem('40.00');
       await world.cancelled('o1');
@@ -263,9 +276,9 @@ describe('every order of arrival', () => {
     }
   });
 
-  it('with a cancellation among them leaves nothing paid', async () => {
+  it('with a cancellation among them leaves nothing paid, and nothing waiting', async () => {
     for (const arrivals of permutations([...PAYMENTS, ...REFUNDS, { kind: 'cancel' } as const])) {
-      expect((await arriveInMemory(arrivals)).balances).to.deep.equal([10_000, 10_000]);
+      expect(await arriveInMemory(arrivals)).to.deep.include({ balances: [10_000, 10_000], parked: 0 });
     }
   });
 
@@ -330,7 +343,7 @@ describe('every order of arrival', () => {
     await fc.assert(
       fc.asyncProperty(shuffled, async ({ arrivals, cancelAt }) => {
         const cancelled = arrivals.toSpliced(cancelAt, 0, { kind: 'cancel' });
-        expect((await arriveInMemory(cancelled)).balances).to.deep.equal([10_000, 10_000]);
+        expect(await arriveInMemory(cancelled)).to.deep.include({ balances: [10_000, 10_000], parked: 0 });
       }),
       { numRuns: 150 },
     );

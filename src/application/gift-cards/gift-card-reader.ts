@@ -71,6 +71,12 @@ export interface BatchCard {
 /** What can be read for the decision of a command: all but the reports. */
 export type CommandReader = Omit<GiftCardReader, 'within' | 'liability' | 'reconcile'>;
 
+/** Which refund legs are looked for. */
+export interface ParkedLegFilter {
+  readonly orderId?: string | undefined;
+  readonly closed: boolean;
+}
+
 /** Reads gift cards for answers and reports, without locks; `now` is the store's own clock. */
 export interface GiftCardReader {
   /**
@@ -87,8 +93,8 @@ export interface GiftCardReader {
   batch(tenant: string, batchId: string): Promise<Batch | undefined>;
   /** A batch's cards by their index in it, in order, from an index on. */
   batchCards(tenant: string, batchId: string, fromIndex: number, limit: number): Promise<readonly BatchCard[]>;
-  /** Refund legs of which something is still parked, oldest first. */
-  parkedLegs(tenant: string, orderId: string | undefined, page: Page): Promise<Paged<RefundLeg>>;
+  /** Refund legs of which something is parked, and still waits unless they are `closed`; oldest first. */
+  parkedLegs(tenant: string, filter: ParkedLegFilter, page: Page): Promise<Paged<RefundLeg>>;
   recipient(tenant: string, cardId: string): Promise<Recipient | undefined>;
   delivery(tenant: string, deliveryId: string): Promise<Delivery | undefined>;
   /** The newest delivery of a card. */

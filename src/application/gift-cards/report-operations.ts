@@ -73,7 +73,14 @@ export const reportOperations = {
   }),
   listParkedRefunds: query({
     summary: 'Refund legs of orders that still wait for a redemption, or exceed it',
-    input: z.strictObject({ orderId: orderId.optional(), ...paging }),
+    input: z.strictObject({
+      orderId: orderId.optional(),
+      closed: z
+        .boolean()
+        .default(false)
+        .describe('true: those of cancelled orders instead, which wait no more since all that was paid has gone back'),
+      ...paging,
+    }),
     output: z.array(
       z.object({
         orderId: textLike('order_1001'),
@@ -83,6 +90,7 @@ export const reportOperations = {
         redemptionId: uuid.nullable(),
         amount: money,
         parked: money,
+        closed: z.boolean(),
         receivedAt: instant,
       }),
     ),

@@ -180,23 +180,24 @@ export const listCases: readonly GiftCardCase[] = [
         const page = { limit: 10, cursor };
         await refusalOf(reader.list(tenant, {}, page), 'request.invalid_input');
         await refusalOf(reader.transactions(tenant, randomUUID(), page), 'request.invalid_input');
-        await refusalOf(reader.parkedLegs(tenant, undefined, page), 'request.invalid_input');
+        await refusalOf(reader.parkedLegs(tenant, { closed: false }, page), 'request.invalid_input');
       }
     },
   },
   {
-    title: 'lists parked refund legs oldest first, those of one order on request, and none that found their money',
+    title:
+      'lists parked refund legs oldest first, on request of one order or those closed, and none that found their money',
     async run(site) {
       const scenario = new Scenario(site);
       const receivedAt = await site.reader.now();
-      const leg = (orderId: string, index: number, parkedMinor: bigint): RefundLeg => ({
+      const leg = (orderId: string, index: number, parkedMinor: bigint, closed = false): RefundLeg => ({
         ...{ orderId, refundId: 'refund', leg: index, cardId: randomUUID(), redemptionId: null, currency: 'USD' },
-        ...{ amountMinor: 10n, parkedMinor, closed: false, receivedAt: new Date(receivedAt.getTime() - index) },
+        ...{ amountMinor: 10n, parkedMinor, closed, receivedAt: new Date(receivedAt.getTime() - index) },
       });
       const legs = [leg('a', 1, 1n), leg('a', 2, 0n), leg('b', 3, 10n), leg('b', 4, 2n), leg('a', 5, 3n)];
-      await scenario.store({ legs });
-      const places = async (orderId: string | undefined) => {
-        const found = await allPages((page) => site.reader.parkedLegs(scenario.tenant, orderId, page), 2);
+      await scenario.store({ legs: [...legs, leg('a', 6, 4n, true), leg('b', 7, 0n, true), leg('b', 8, 5n, true)] });
+      const places = async (orderId: string | undefined, closed = false) => {
+        const found = await allPages((page) => site.reader.parkedLegs(scenario.tenant, { orderId, closed }, page), 2);
         return found.map((parked) => [parked.orderId, parked.leg, parked.parkedMinor]);
       };
       assert.deepEqual(await places(undefined), [
@@ -209,6 +210,11 @@ export const listCases: readonly GiftCardCase[] = [
         ['b', 4, 2n],
         ['b', 3, 10n],
       ]);
+      assert.deepEqual(await places(undefined, true), [
+        ['b', 8, 5n],
+        ['a', 6, 4n],
+      ]);
+      assert.deepEqual(await places('a', true), [['a', 6, 4n]]);
     },
   },
   {

@@ -6,6 +6,7 @@ import type {
   Page,
   Paged,
   Reconciliation,
+  ParkedLegFilter,
 } from '../../application/gift-cards/gift-card-reader.ts';
 import type { GiftCardSnapshot } from '../../domain/gift-cards/card-state.ts';
 import type { CodeKeys } from '../../domain/gift-cards/gift-card-repository.ts';
@@ -62,11 +63,12 @@ export class MemoryGiftCardReader implements GiftCardReader {
     });
   }
 
-  async parkedLegs(tenant: string, orderId: string | undefined, wanted: Page): Promise<Paged<RefundLeg>> {
+  async parkedLegs(tenant: string, { orderId, closed }: ParkedLegFilter, wanted: Page): Promise<Paged<RefundLeg>> {
     const legs = [...this.#store.of(tenant).legs.values()];
-    const parked = legs.filter((leg) => leg.parkedMinor > 0n && (orderId === undefined || leg.orderId === orderId));
+    const isWanted = (leg: RefundLeg): boolean =>
+      leg.parkedMinor > 0n && leg.closed === closed && (orderId === undefined || leg.orderId === orderId);
     const placeOf = (leg: RefundLeg) => [leg.receivedAt.getTime(), leg.orderId, leg.refundId, leg.leg];
-    return page(parked, placeOf, 'rising', wanted);
+    return page(legs.filter(isWanted), placeOf, 'rising', wanted);
   }
 
   async recipient(tenant: string, cardId: string): Promise<Recipient | undefined> {

@@ -8,6 +8,7 @@ import type {
   Page,
   Paged,
   Reconciliation,
+  ParkedLegFilter,
 } from '../../application/gift-cards/gift-card-reader.ts';
 import type { CodeKeys } from '../../domain/gift-cards/gift-card-repository.ts';
 import type { GiftCard } from '../../domain/gift-cards/gift-card.ts';
@@ -139,14 +140,15 @@ export class PostgresGiftCardReader implements GiftCardReader {
     );
   }
 
-  async parkedLegs(tenant: string, orderId: string | undefined, page: Page): Promise<Paged<RefundLeg>> {
+  async parkedLegs(tenant: string, { orderId, closed }: ParkedLegFilter, page: Page): Promise<Paged<RefundLeg>> {
     const rows = await fromCursor(page.cursor, 4, (after) =>
       this.#rows<{ leg: LegRow; at: string }>(
         `SELECT ${LEG_JSON} AS leg, received_at::text AS at FROM gift_cards.refund_legs
-         WHERE tenant = $1 AND parked > 0 AND ($2::text IS NULL OR order_id = $2) AND ($3::timestamptz IS NULL
-           OR (received_at, order_id, refund_id, refund_legs.leg) > ($3, $4, $5, $6::integer))
-         ORDER BY received_at, order_id, refund_id, refund_legs.leg LIMIT $7`,
-        [tenant, orderId ?? null, ...(after ?? [null, null, null, null]), page.limit + 1],
+         WHERE tenant = $1 AND closed = $2 AND parked > 0 AND ($3::text IS NULL OR order_id = $3)
+           AND ($4::timestamptz IS NULL
+             OR (received_at, order_id, refund_id, refund_legs.leg) > ($4, $5, $6, $7::integer))
+         ORDER BY received_at, order_id, refund_id, refund_legs.leg LIMIT $8`,
+        [tenant, closed, orderId ?? null, ...(after ?? [null, null, null, null]), page.limit + 1],
       ),
     );
     const position = ({ leg, at }: { leg: LegRow; at: string }) => [at, leg.order_id, leg.refund_id, `${leg.leg}`];

@@ -43,6 +43,14 @@ const RULES: readonly Rule[] = [
         ? 'JWKS_URL must begin with https://, unless it is on this machine'
         : undefined,
   },
+  {
+    of: ['anonymousPermissions'],
+    // They all look alike: the rows of one would be those of everybody, or of a buyer who was called `anonymous`.
+    fault: ({ anonymousPermissions }) =>
+      anonymousPermissions?.some((permission) => permission.endsWith(':own')) === true
+        ? 'ANONYMOUS_PERMISSIONS must not end in :own: nobody owns anything without credentials'
+        : undefined,
+  },
   inProduction({
     of: ['anonymousPermissions'],
     fault: ({ anonymousPermissions }) =>

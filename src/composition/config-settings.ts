@@ -143,7 +143,8 @@ const access = {
   anonymousPermissions: setting({
     name: 'ANONYMOUS_PERMISSIONS',
     schema: schemas.permissions,
-    description: 'What callers without credentials may do, separated by commas. Nothing if left out.',
+    description:
+      'What callers without credentials may do, separated by commas; none that ends in `:own`. Nothing if left out.',
   }),
   peppers: setting({
     name: 'PEPPERS',

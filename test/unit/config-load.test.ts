@@ -207,6 +207,12 @@ describe('Configuration', () => {
     expect(lines).to.deep.equal([]);
   });
 
+  it('refuses permissions of callers without credentials that ask whose a row is', () => {
+    expect(faultsOf({ ANONYMOUS_PERMISSIONS: 'gift-cards:redeem,gift-cards:list-cards:own' })).to.deep.equal([
+      'ANONYMOUS_PERMISSIONS must not end in :own: nobody owns anything without credentials',
+    ]);
+  });
+
   it('wants settings that belong together to be given together', () => {
     expect(faultsOf({ DATABASE_OWNER_URL: 'postgres://o@h/d' })).to.deep.equal([
       'DATABASE_URL is required with DATABASE_OWNER_URL',

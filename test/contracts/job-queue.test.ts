@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
 import { jobQueueContract } from '../../src/contracts/jobs/job-queue-contract.ts';
+import type { JobQueueSite } from '../../src/contracts/jobs/job-queue-site.ts';
 import { completeSettings } from '../../src/infrastructure/jobs/job-settings.ts';
 import { claimKey } from '../../src/infrastructure/jobs/job-store.ts';
 import type { JobStore } from '../../src/infrastructure/jobs/job-store.ts';
@@ -16,7 +17,7 @@ import { transactionOn } from '../support/transaction.ts';
 const runner = { describe, it, before, after };
 
 const faults: unknown[] = [];
-const onFault = (error: unknown) => faults.push(error);
+const onFault = (error: unknown): void => void faults.push(error);
 
 /** A queue whose workers believe that their leases are extended, while the store hears nothing of them. */
 function silenced(store: JobStore): StoreQueue {
@@ -24,12 +25,12 @@ function silenced(store: JobStore): StoreQueue {
   return new StoreQueue(store, completeSettings(), onFault);
 }
 
-const memorySite = async () => {
+const memorySite = async (): Promise<JobQueueSite> => {
   const table = new MemoryJobTable();
   return {
-    open: async (settings = {}) => memoryJobQueue({ table, settings }),
+    open: async ({ onFault: hear = onFault, ...settings } = {}) => memoryJobQueue({ table, settings, onFault: hear }),
     openSilent: async () => silenced(new MemoryJobStore(table, completeSettings())),
-    close: async () => undefined,
+    close: async () => void expect(faults).to.deep.equal([]),
   };
 };
 
@@ -38,7 +39,8 @@ jobQueueContract(runner, 'memory', memorySite, ['transaction']);
 jobQueueContract(runner, 'PostgreSQL', async () => {
   const database = await jobsDatabase();
   return {
-    open: async (settings = {}) => postgresJobQueue({ pool: database.pool(), settings, onFault }),
+    open: async ({ onFault: hear = onFault, ...settings } = {}) =>
+      postgresJobQueue({ pool: database.pool(), settings, onFault: hear }),
     openSilent: async () => silenced(new PostgresJobStore(database.pool(), completeSettings(), onFault)),
     transaction: transactionOn(database.pool()),
     close: async () => {

@@ -129,7 +129,8 @@ export interface JobDefinition {
    * What follows for the business when the job becomes dead, in the commit in which it does: commands join it by
    * `unit`, as `CommandContext.unit` has it. So it may be run more than once, and is committed once for each death (a
    * job that is re-driven can die again); a queue without transactions has no unit to give and commits at once. When it
-   * throws, the job lives on: once its lease is over it is run again or, with its attempts used up, only this is.
+   * throws, its adapter tells of that as a fault, and the job lives on: once its lease is over it is run again or, with
+   * its attempts used up, only this is. What it did is undone, or stays where it was committed at once.
    */
   readonly onDead?: (job: Job, failure: Pick<JobFailure, 'code' | 'message'>, unit: unknown) => Promise<void>;
   /** Jobs of this type that one worker runs at the same time; 1 if left out. */

@@ -1,5 +1,6 @@
 import { declareContract, type ContractRunner } from '../shared/contract-runner.ts';
 import { controlCases } from './control-cases.ts';
+import { deathCases } from './death-cases.ts';
 import { enqueueCases } from './enqueue-cases.ts';
 import type { JobQueueCapability, JobQueueSite } from './job-queue-site.ts';
 import { orderCases } from './order-cases.ts';
@@ -7,7 +8,15 @@ import { runCases } from './run-cases.ts';
 import { scheduleCases } from './schedule-cases.ts';
 import { takeoverCases } from './takeover-cases.ts';
 
-const CASES = [...enqueueCases, ...orderCases, ...runCases, ...controlCases, ...scheduleCases, ...takeoverCases];
+const CASES = [
+  ...enqueueCases,
+  ...orderCases,
+  ...runCases,
+  ...deathCases,
+  ...controlCases,
+  ...scheduleCases,
+  ...takeoverCases,
+];
 
 /**
  * Everything that a `JobQueue` promises, as tests of one adapter, called `name`. `open` answers with a store that may

@@ -9,6 +9,8 @@ export interface JobQueueSiteSettings {
   /** Jobs of one type that may wait. */
   readonly maxDepth?: number;
   readonly headStartMs?: Readonly<Record<JobPriority, number>>;
+  /** Is told of the faults that a case brings about: the errors of a definition's `onDead`. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 /** One store of jobs and the means to reach it as several processes would. */

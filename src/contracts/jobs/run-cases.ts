@@ -7,7 +7,7 @@ import {
   PermanentJobFailure,
   snooze,
 } from '../../application/shared/job-errors.ts';
-import type { Job, JobContext, JobDefinition } from '../../application/shared/job-queue.ts';
+import type { Job, JobContext } from '../../application/shared/job-queue.ts';
 import { aborted, inState, jobOf, quick, signalled, uniqueType, until, withQueues } from './job-queue-site.ts';
 import type { JobQueueCase } from './job-queue-site.ts';
 
@@ -85,32 +85,6 @@ export const runCases: readonly JobQueueCase[] = [
         assert.equal(dead.attempt, 2);
         assert.equal(dead.failures.length, 2);
         assert.ok(dead.finishedAt);
-        await worker.stop();
-      }),
-  },
-  {
-    title: 'tells its definition of the death of a job, once, and of nothing else that befalls it',
-    run: (site) =>
-      withQueues([site.open()], async (queue) => {
-        const deaths: unknown[] = [];
-        const onDead: JobDefinition['onDead'] = async ({ id, attempt }, { code }) =>
-          void deaths.push([id, attempt, code]);
-        const type = uniqueType('mourned');
-        const fail = async ({ payload }: Job) => {
-          if (payload === 'for ever') throw new PermanentJobFailure('Never');
-          throw new Error('Always');
-        };
-        const worker = queue.work([quick(type, fail, { retries: { attempts: 2, backoff: [0] }, onDead })]);
-        const [twice, once] = [jobOf(type), jobOf(type, { payload: 'for ever' })];
-        await queue.enqueue(twice);
-        await inState(queue, twice.id, 'dead');
-        await queue.enqueue(once);
-        const dead = await inState(queue, once.id, 'dead');
-        assert.deepEqual(deaths, [
-          [twice.id, 2, 'unexpected'],
-          [once.id, 1, 'jobs.permanent_failure'],
-        ]);
-        assert.deepEqual([dead.attempt, dead.failures.length], [1, 1]);
         await worker.stop();
       }),
   },

@@ -128,10 +128,12 @@ export class MemoryJobStore implements JobStore {
     return written;
   }
 
-  /** Without a transaction: what was mourned stays, even if the claim is lost meanwhile. */
+  /** Without a transaction: what `mourn` did stays, even if it throws in the end or the claim is lost meanwhile. */
   async bury(settlement: Settlement, mourn: (unit: unknown) => Promise<void>): Promise<boolean> {
-    if (this.#held(settlement)?.cancelRequested !== false) return false;
+    const isMortal = (): boolean => this.#held(settlement)?.cancelRequested === false;
+    if (!isMortal()) return false;
     await mourn(undefined);
+    if (!isMortal()) return false;
     return (await this.settle([settlement])).size === 1;
   }
 

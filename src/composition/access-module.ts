@@ -19,6 +19,7 @@ import { limitFailedLogins } from '../infrastructure/rate-limit/failed-logins.ts
 import { METRICS_PERMISSION } from '../interfaces/http/metrics.ts';
 import type { Config } from './config.ts';
 import { contextModule, type ContextModule } from './context-module.ts';
+import { mustNotBeKept } from './must-not-be-kept.ts';
 import type { Resources } from './resources.ts';
 import { token, type Wiring } from './token.ts';
 import * as tokens from './tokens.ts';
@@ -65,7 +66,7 @@ export function bindAccess(wiring: Wiring): void {
     (repository, sealer, roles, manifest, { forget }) =>
       contextModule(
         apiTokens,
-        apiTokenHandlers({ repository, secrets: tokenSecrets, sealer, roles, manifest, forget }),
+        apiTokenHandlers({ repository, secrets: tokenSecrets, sealer, roles, manifest, forget, mustNotBeKept }),
       ),
   );
 }

@@ -41,6 +41,7 @@ export {
   type CompiledOperation,
   type Handler,
   type Handlers,
+  type MustNotBeKept,
   type PipelineHooks,
 } from '../application/shared/pipeline.ts';
 export { commandContext, type Call, type Principal, type Reply } from '../application/shared/call.ts';

@@ -4,6 +4,7 @@ import * as mailErrors from '../application/shared/mailer.ts';
 import { DomainError } from '../domain/shared/domain-error.ts';
 import { CLI_FAILURES } from '../interfaces/cli/failure-report.ts';
 import { errorMarkdown, errorTable } from '../interfaces/http/error-docs.ts';
+import { PASSING_CONFLICTS } from '../interfaces/http/http-client.ts';
 import { APPLICATION_CONTRACTS } from './contracts.ts';
 
 /** Classes of errors that end inside: as the failure of a job, not as an answer. */
@@ -15,6 +16,8 @@ function insideErrors(): readonly { readonly code: string; readonly kind: string
 
 const isErrorClass = (value: unknown): value is { readonly code: string; readonly kind: string } =>
   typeof value === 'function' && value.prototype instanceof DomainError;
+
+const PASSING = PASSING_CONFLICTS.map(({ code }) => `\`${code}\``).join(', ');
 
 /** `docs/errors.md`: what each kind of error means, and every code that can be answered. */
 export function errorsDocument(): string {
@@ -29,15 +32,20 @@ A failure is \`{"success": false, "error": {"code", "message", "details"}, "time
 (RFC 9457) for clients that ask for it. Codes are stable; messages are for people and may change. Callers without the
 permission \`gift-cards:diagnose\` are told \`gift_cards.refused\` for everything that would tell them something about a code.
 
+Where fields of the input are at fault, \`details.issues\` lists them, each with its \`path\`, such as \`amount.amount\`, and a
+\`message\`: with \`request.invalid_input\`, and with the codes for an amount or an expiry that cannot be.
+
 ## Kinds
 
 | Kind | HTTP status | Retry | Exit code |
 | --- | --- | --- | --- |
 ${kinds.join('\n')}
 
-Retry says whether the same request may succeed later. A 409 with \`Retry-After\` is worth repeating soon, and clients
-do so. One without waits for something else: for the batch to be done (\`gift_cards.batch_not_ready\`), for the job to
-die (\`jobs.not_dead\`).
+Retry says whether the same request may succeed later. A 409 of the request itself passes within seconds, so that it has
+\`Retry-After\`, and clients of this package repeat the request then: ${PASSING}.
+Any other 409 waits for something else, which may take long, and clients of this package do not repeat it. For the batch to
+be done (\`gift_cards.batch_not_ready\`) \`Retry-After\` says how often to ask; for the job to die (\`jobs.not_dead\`) there is
+none.
 
 ## Codes
 

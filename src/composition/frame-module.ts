@@ -14,6 +14,7 @@ import { uuidv7 } from '../infrastructure/system/uuid.ts';
 import { observeOperations } from '../infrastructure/telemetry/observe-operations.ts';
 import { openTelemetryTracer } from '../infrastructure/telemetry/opentelemetry-tracing.ts';
 import { createPrometheusMetrics } from '../infrastructure/telemetry/prometheus-metrics.ts';
+import { mustNotBeKept } from './must-not-be-kept.ts';
 import { receiptHash } from './receipt-hash.ts';
 import * as tokens from './tokens.ts';
 import type { Wiring } from './token.ts';
@@ -72,6 +73,7 @@ export function bindFrame(wiring: Wiring): void {
       reached: (position, signal) => log.reached(position, signal),
       observe: observeOperations(metrics, tracer),
       explain: explainOutage,
+      mustNotBeKept,
     }),
   );
 }

@@ -22,10 +22,12 @@ import { createGuessGuard } from '../infrastructure/rate-limit/guess-guard.ts';
 import { SlidingWindows } from '../infrastructure/rate-limit/sliding-windows.ts';
 import { createCodeVault } from '../infrastructure/system/code-vault.ts';
 import { hmacSha256 } from '../infrastructure/system/keyed-hash.ts';
+import { nextTurn } from '../infrastructure/system/pause.ts';
 import type { Pepper } from '../infrastructure/system/pepper.ts';
 import { createSealer } from '../infrastructure/system/sealer.ts';
 import { uuidv7 } from '../infrastructure/system/uuid.ts';
 import * as schemas from './config-schemas.ts';
+import { mustNotBeKept } from './must-not-be-kept.ts';
 import { receiptHash } from './receipt-hash.ts';
 
 /** Where gift cards are kept: what a storage technology, Portolan's or one's own, has to offer. */
@@ -57,7 +59,7 @@ export interface GiftCardServiceOptions {
    */
   readonly positions?: PositionTokens;
   /** Rate limits, metrics and spans around each call. */
-  readonly hooks?: Omit<PipelineHooks, 'hash'>;
+  readonly hooks?: Omit<PipelineHooks, 'hash' | 'mustNotBeKept'>;
 }
 
 /** Gift cards inside of another program. */
@@ -102,8 +104,13 @@ export function giftCardService(
     ids: uuidv7,
     randomBytes: (count) => randomFillSync(new Uint8Array(count)),
     hmacSha256,
+    nextTurn,
   };
-  const operations = compile(giftCards, giftCardHandlers(ports), { ...hooks, hash: receiptHash(peppers) });
+  const operations = compile(giftCards, giftCardHandlers(ports), {
+    ...hooks,
+    hash: receiptHash(peppers),
+    mustNotBeKept,
+  });
   return {
     operations,
     positions,

@@ -24,6 +24,7 @@ import { createGuessGuard } from '../infrastructure/rate-limit/guess-guard.ts';
 import { createSmtpMailer } from '../infrastructure/smtp/smtp-mailer.ts';
 import { createCodeVault } from '../infrastructure/system/code-vault.ts';
 import { hmacSha256 } from '../infrastructure/system/keyed-hash.ts';
+import { nextTurn } from '../infrastructure/system/pause.ts';
 import { uuidv7 } from '../infrastructure/system/uuid.ts';
 import type { Config } from './config.ts';
 import { contextModule, type ContextModule } from './context-module.ts';
@@ -64,6 +65,7 @@ export function bindGiftCards(wiring: Wiring): void {
         ids: uuidv7,
         randomBytes: (count) => randomFillSync(new Uint8Array(count)),
         hmacSha256,
+        nextTurn,
       };
     },
   );

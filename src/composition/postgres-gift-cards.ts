@@ -32,6 +32,7 @@ import {
   type GiftCardServiceOptions,
 } from './gift-card-service.ts';
 import { jobStarter } from './job-starter.ts';
+import { mustNotBeKept } from './must-not-be-kept.ts';
 import { PURGE_SCHEDULE, purgeJob } from './purge-job.ts';
 import { receiptHash } from './receipt-hash.ts';
 import { Resources } from './resources.ts';
@@ -114,6 +115,7 @@ export function postgresGiftCards(options: PostgresGiftCardsOptions): PostgresGi
   const eventOperations = compile(events, eventHandlers({ log, seals, contracts: CONTRACTS }), {
     ...hooks,
     hash: receiptHash(readPeppers(options.peppers)),
+    mustNotBeKept,
   });
   const operations = new Map([...service.operations, ...eventOperations]);
   return {

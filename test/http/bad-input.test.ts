@@ -168,10 +168,10 @@ describe('input that an operation cannot take', function () {
     const faults = new Map<string, number>();
     await withoutTrace(async () => {
       for (const operation of operations) {
-        for (const { fault, path, body } of badInputs(operation, bases.get(operation.word) ?? {})) {
+        for (const { fault, code, path, body } of badInputs(operation, bases.get(operation.word) ?? {})) {
           const refusal = await post(operation, body);
           const what = `${operation.word}: ${fault} at ${path}: ${body.slice(0, 200)}`;
-          expect([refusal.status, refusal.code], what).to.deep.equal([400, 'request.invalid_input']);
+          expect([refusal.status, refusal.code], what).to.deep.equal([400, code]);
           expect(
             refusal.paths.some((named) => named === path || named.startsWith(`${path}.`)),
             what,
@@ -185,7 +185,34 @@ describe('input that an operation cannot take', function () {
     console.log(`      ${operations.length} operations, ${fields} fields: ${counts}`);
     expect(fields).to.be.greaterThan(100);
     expect([...faults.keys()]).to.include.members(['missing', 'wrong type', 'too much', 'unknown field', '__proto__']);
+    expect([...faults.keys()]).to.include.members(['too many decimals', 'zero', 'negative', 'more than there is']);
   });
+
+  it('is refused for an expiry that does not lie ahead, by its path', async () => {
+    const expiring = operations.filter(({ input }) => input.properties?.['expiresAt'] !== undefined);
+    expect(expiring.map(({ word }) => word)).to.have.length.greaterThan(3);
+    for (const operation of expiring) {
+      const base = bases.get(operation.word) ?? {};
+      // Where it is an expiry of something that has to be there, it is.
+      const named =
+        operation.input.properties?.['cardId'] === undefined ? base : withValue(base, 'cardId', await card());
+      for (const past of ['0001-01-01T00:00:00Z', '2020-02-29T23:59:59.999Z', new Date().toISOString()]) {
+        const { status, code, paths } = await post(operation, JSON.stringify(withValue(named, 'expiresAt', past)));
+        expect({ status, paths }, operation.word).to.deep.equal({ status: 400, paths: ['expiresAt'] });
+        expect(code).to.match(/\.invalid_expiry$/);
+      }
+    }
+  });
+
+  /** The id of a new card. */
+  async function card(): Promise<string> {
+    const response = await fetch(`${url}/v1/gift-cards/create`, {
+      method: 'POST',
+      headers: { ...JSON_TYPE, authorization: `Bearer ${ADMIN_TOKEN}`, 'idempotency-key': randomUUID() },
+      body: JSON.stringify({ amount: { amount: '25.00', currency: 'USD' }, purchaserId: 'test' }),
+    });
+    return ((await response.json()) as { data: { id: string } }).data.id;
+  }
 
   it('is refused as a whole where it cannot be read, and changes nothing', async () => {
     await withoutTrace(async () => {

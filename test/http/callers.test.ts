@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { RateLimited, ServiceUnavailable } from '../../src/application/shared/errors.ts';
-import { closeDemoApis, rawExchange, startDemoApi } from '../support/demo-api.ts';
+import type { RequestFacts } from '../../src/interfaces/http/exchange.ts';
+import { clerk, closeDemoApis, rawExchange, startDemoApi } from '../support/demo-api.ts';
 
 const nobody = { id: 'anonymous', kind: 'anonymous', tenant: 'default', permissions: new Set<string>() } as const;
 
@@ -89,6 +90,27 @@ describe('callers over HTTP', () => {
     const trusting = await startDemoApi({ api: { trustProxy: 'loopback' } });
     await trusting.get('/v1/parcels/find', { 'x-forwarded-for': '203.0.113.9' });
     expect(trusting.calls[0]?.call.address).to.equal('203.0.113.9');
+  });
+
+  it('have an id that must not be kept replaced at every address, before anybody reads it', async () => {
+    const seen: RequestFacts[] = [];
+    const mustNotBeKept = (text: string): boolean => text.includes('secret');
+    const api = await startDemoApi({
+      hooks: { mustNotBeKept },
+      api: { authenticate: (_, facts) => (seen.push(facts), clerk), newId: () => 'new' },
+    });
+    const idOf = async (path: string, headers: Record<string, string>): Promise<string | null> =>
+      (await api.get(path, { ...headers, authorization: 'Bearer x' })).headers.get('x-correlation-id');
+    for (const path of ['/v1/parcels/find', '/v1/parcels/open', '/', '/openapi.json', '/nowhere']) {
+      for (const name of ['x-correlation-id', 'x-request-id']) {
+        expect(await idOf(path, { [name]: 'a-secret' }), path).to.equal('new');
+        expect(await idOf(path, { [name]: 'harmless' }), path).to.equal('harmless');
+      }
+      expect(await idOf(path, { 'x-correlation-id': 'a-secret', 'x-request-id': 'harmless' })).to.equal('harmless');
+    }
+    expect(new Set(api.calls.map(({ call }) => call.correlationId))).to.deep.equal(new Set(['new', 'harmless']));
+    expect(seen.length).to.be.above(4);
+    expect(JSON.stringify(seen)).to.not.include('secret');
   });
 
   it('get an answer at the deadline, and the handler an abort', async () => {

@@ -192,8 +192,9 @@ describe('a client of a remote server', () => {
     const client = clientOf(api.url);
     await failure(client.Parcel.fail({ kind: 'rule_violated' }));
     await failure(client.Parcel.fail({ kind: 'conflict' }));
+    await failure(client.Parcel.fail({ kind: 'conflict', retryAfterSeconds: 0 }));
     await failure(client.Parcel.fail({ kind: 'bug' }));
-    expect(api.calls).to.have.length(3);
+    expect(api.calls).to.have.length(4);
   });
 
   it('does not ask again what a query had no time for, but repeats a command', async () => {

@@ -21,6 +21,11 @@ interface Envelope {
   };
   readonly timestamp: string;
 }
+const LIMIT_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'ratelimit-policy', 'retry-after'];
+const limitsOf = ({ status, headers }: Response): readonly (string | number | null)[] => [
+  status,
+  ...LIMIT_HEADERS.map((name) => headers.get(name)),
+];
 const envelope = async (response: Response): Promise<Envelope> => (await response.json()) as Envelope;
 
 describe('operations over HTTP', () => {
@@ -229,20 +234,37 @@ describe('operations over HTTP', () => {
     const limited = await startDemoApi({
       hooks: {
         limit: () => {
-          if (left === 0) throw new RateLimited('Too many.', { retryAfterSeconds: 9, limit: 2, remaining: 0 });
+          const reached = { limit: 2, remaining: 0, windowSeconds: 60 };
+          if (left === 0) throw new RateLimited('Too many.', { retryAfterSeconds: 9, ...reached });
           left--;
         },
       },
       api: { rateLimitOf: () => ({ limit: 2, remaining: left, windowSeconds: 60 }) },
     });
-    const headers = async (): Promise<(string | number | null)[]> => {
-      const response = await limited.get('/v1/parcels/find');
-      const names = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'ratelimit-policy', 'retry-after'];
-      return [response.status, ...names.map((name) => response.headers.get(name))];
-    };
+    const headers = async () => limitsOf(await limited.get('/v1/parcels/find'));
     expect(await headers()).to.deep.equal([200, '2', '1', '60', '2;w=60', null]);
     expect(await headers()).to.deep.equal([200, '2', '0', '60', '2;w=60', null]);
     expect(await headers()).to.deep.equal([429, '2', '0', '9', '2;w=60', '9']);
+  });
+
+  it('tell of the limit that was reached in all headers where it is another than the one of the operation', async () => {
+    const limited = await startDemoApi({
+      handlers: {
+        find: async () => {
+          const reached = { limit: 10, remaining: 0, windowSeconds: 3600 };
+          throw new RateLimited('Too many guesses.', { retryAfterSeconds: 9, ...reached });
+        },
+        open: async () => {
+          throw new PARCEL_ERRORS.rate_limited('No room.', { retryAfterSeconds: 5 });
+        },
+      },
+      api: { rateLimitOf: () => ({ limit: 600, remaining: 599, windowSeconds: 60 }) },
+    });
+    const guess = await limited.get('/v1/parcels/find');
+    expect(limitsOf(guess)).to.deep.equal([429, '10', '0', '9', '10;w=3600', '9']);
+    // No limit of calls was reached: the caller stands where it stood.
+    const full = await limited.post('/v1/parcels/open', { pin: '1' });
+    expect(limitsOf(full)).to.deep.equal([429, '600', '599', '60', '600;w=60', '5']);
   });
 
   it('wait for the log position of the parameter or the header, and refuse one of another epoch', async () => {

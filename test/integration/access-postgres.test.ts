@@ -37,7 +37,9 @@ function instance({ repository }: AccessDatabase) {
   const authenticator = createAuthenticator({ tokens, uses, roles, manifest, now: () => clock.now });
   const sealer = createSealer([{ id: 'a', secret: SECRET }]);
   const { forget } = authenticator;
-  const handlers = apiTokenHandlers({ repository, secrets: tokenSecrets, sealer, roles, manifest, forget });
+  const mustNotBeKept = (): boolean => false;
+  const ports = { repository, secrets: tokenSecrets, sealer, roles, manifest, forget, mustNotBeKept };
+  const handlers = apiTokenHandlers(ports);
   const operations = compile(apiTokens, handlers, { hash: uuidHash(SECRET) });
   const run = async <Data>(verb: string, input: object, call: Call): Promise<Reply<Data>> =>
     (await operations.get(`ApiToken.${verb}`)?.invoke(input, call)) as Reply<Data>;

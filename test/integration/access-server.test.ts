@@ -212,22 +212,26 @@ describe('a server whose callers an identity provider knows', function () {
       for (let count = 0; count < GUESS_LIMIT; count += 1) {
         expect((await redeem(guesser, UNKNOWN_CODE)).status).to.equal(422);
       }
-      for (const tried of [UNKNOWN_CODE, code]) expectLimited(await redeem(guesser, tried));
+      for (const tried of [UNKNOWN_CODE, code]) expectLimited(await redeem(guesser, tried), GUESS_LIMIT);
       const other = await issuer.sign({ sub: 'other', permissions: ['gift-cards:redeem'] });
       expect((await redeem(other, code)).status).to.equal(200);
     });
   });
 
-  function expectLimited({ status, code, headers }: Answer): void {
+  /** A refusal whose headers all speak of this limit, whatever the limit of the operation is. */
+  function expectLimited({ status, code, headers }: Answer, limit: number): void {
     expect({ status, code }).to.deep.equal({ status: 429, code: 'request.rate_limited' });
-    expect(Number(headers.get('retry-after'))).to.be.within(1, 120);
+    const wait = headers.get('retry-after');
+    expect(Number(wait)).to.be.within(1, 120);
+    const said = ['limit', 'remaining', 'reset', 'policy'].map((name) => headers.get(`ratelimit-${name}`));
+    expect(said).to.deep.equal([String(limit), '0', wait, `${limit};w=60`]);
   }
 
   it('says 429 with Retry-After beyond RATE_LIMIT_PER_MINUTE, to the caller and for the operation that it is', async () => {
     const [eager, other] = [await issuer.sign({ sub: 'eager', roles: ['admin'] }), ADMIN_TOKEN];
     const list = (token: string): Promise<Answer> => call('gift-cards/list-cards', {}, token, { url: strict });
     for (let count = 0; count < FEW; count += 1) expect((await list(eager)).status).to.equal(200);
-    expectLimited(await list(eager));
+    expectLimited(await list(eager), FEW);
     expect((await list(other)).status).to.equal(200);
     expect((await call('api-tokens/list', {}, eager, { url: strict })).status).to.equal(200);
   });
@@ -241,17 +245,17 @@ describe('a server whose callers an identity provider knows', function () {
     it('takes the one that the proxy of TRUST_PROXY has forwarded', async () => {
       const address = '203.0.113.1';
       for (let count = 0; count < FEW; count += 1) expect((await guess(strict, address)).status).to.equal(422);
-      expectLimited(await guess(strict, address));
+      expectLimited(await guess(strict, address), FEW);
       expect((await guess(strict, '203.0.113.2')).status).to.equal(422);
       // What the client itself has written stands before what the proxy adds.
-      expectLimited(await guess(strict, `203.0.113.3, ${address}`));
+      expectLimited(await guess(strict, `203.0.113.3, ${address}`), FEW);
     });
 
     it('believes no forwarded address where TRUST_PROXY is not set', async () => {
       for (let count = 0; count < GUESS_LIMIT; count += 1) {
         expect((await guess(shop, `203.0.113.${100 + count}`)).status).to.equal(422);
       }
-      expectLimited(await guess(shop, '203.0.113.99'));
+      expectLimited(await guess(shop, '203.0.113.99'), GUESS_LIMIT);
     });
   });
 });

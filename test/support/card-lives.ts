@@ -223,6 +223,8 @@ export class CardLives {
     }
     const extend = { code, reason: code.toLowerCase(), expiresAt: null };
     expect((await this.#server.post('gift-cards/extend-expiry', extend)).status).to.equal(400);
+    const token = { name: `Till that took ${code}`, permissions: [] };
+    expect((await this.#server.post('api-tokens/create', token)).status).to.equal(400);
     const gift = { amount: usd('1.00'), purchaserId: 'buyer', recipientEmail: PERSON.email, message: reason };
     expect((await this.#server.post('gift-cards/create', gift)).status).to.equal(400);
   }
@@ -262,5 +264,28 @@ export class CardLives {
       headers: ok,
       body: JSON.stringify({ code, orderId: 'o6', amount: usd('1.00') }),
     });
+    await this.#named(code, headers);
+  }
+
+  /** Commands and pages whose requests are named by the code: their names go into events, jobs and log lines. */
+  async #named(code: string, headers: Record<string, string>): Promise<void> {
+    const url = `${this.#server.url}/v1/gift-cards`;
+    const batch = { amount: usd('5.00'), prefix: 'BULK', purchaserId: 'promotion', count: 1_001 };
+    for (const name of ['x-correlation-id', 'x-request-id']) {
+      for (const id of [code, code.toLowerCase(), `till:${code}`]) {
+        const named = { ...headers, [name]: id };
+        const command = { method: 'POST', headers: { ...named, 'idempotency-key': randomUUID() } };
+        const reload = JSON.stringify({ code, amount: usd('1.00') });
+        for (const response of [
+          await fetch(`${url}/reload`, { ...command, body: reload }),
+          await fetch(`${url}/bulk-create`, { ...command, body: JSON.stringify(batch) }),
+          await fetch(`${url}/list-cards`, { headers: named }),
+          await fetch(`${this.#server.url}/nowhere`, { headers: named }),
+        ]) {
+          expect(response.headers.get('x-correlation-id')).to.match(/^[0-9a-f-]{36}$/);
+          await response.text();
+        }
+      }
+    }
   }
 }

@@ -9,6 +9,7 @@ import type { Json } from '../../src/domain/shared/domain-error.ts';
 import { DomainError } from '../../src/domain/shared/domain-error.ts';
 import { createCodeVault } from '../../src/infrastructure/system/code-vault.ts';
 import { hmacSha256 } from '../../src/infrastructure/system/keyed-hash.ts';
+import { nextTurn } from '../../src/infrastructure/system/pause.ts';
 import { uuidv7 } from '../../src/infrastructure/system/uuid.ts';
 
 /** The system as a history sees it: its use cases on one adapter, for one tenant, and the times of its decisions. */
@@ -52,6 +53,7 @@ export function historySystem(site: GiftCardSite, unitMs: number): HistorySystem
     policy: { ...DEFAULT_POLICY, expiry: () => null, cancelMarkSeconds: (MARK_UNITS * unitMs) / 1000 },
     randomBytes: (count: number) => randomBytes(count),
     hmacSha256,
+    nextTurn,
   };
   const [orders] = giftCardConsumers(ports);
   // Other histories on the same database have sweeps of their own, and clocks of their own.

@@ -25,6 +25,7 @@ import { memoryGiftCards } from '../../src/infrastructure/memory/memory-gift-car
 import type { UnplacedEvent } from '../../src/infrastructure/memory/memory-gift-card-store.ts';
 import { createCodeVault } from '../../src/infrastructure/system/code-vault.ts';
 import { hmacSha256, uuidHash } from '../../src/infrastructure/system/keyed-hash.ts';
+import { nextTurn } from '../../src/infrastructure/system/pause.ts';
 import { createSealer } from '../../src/infrastructure/system/sealer.ts';
 import { uuidv7 } from '../../src/infrastructure/system/uuid.ts';
 
@@ -120,6 +121,7 @@ export class GiftCardWorld {
       ids: uuidv7,
       randomBytes: (count) => randomBytes(count),
       hmacSha256,
+      nextTurn,
     });
     this.#operations = compile(giftCards, giftCardHandlers(this.ports), { hash: uuidHash(OLD_PEPPER.secret) });
   }

@@ -54,9 +54,10 @@ export interface Field {
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
-/** What is wrong with an input, the input as JSON text, and the field that the refusal has to name. */
+/** What is wrong with an input, the input as JSON text, and the code and the field that the refusal has to name. */
 export interface BadInput {
   readonly fault: string;
+  readonly code: string;
   readonly path: string;
   readonly body: string;
 }
@@ -129,7 +130,10 @@ export function withValue(input: Json, path: string, value: Json | undefined): J
   return value === undefined ? others : { ...others, [name]: value };
 }
 
-/** Every fault of every field that the schema rules out, each in an input that has no other; `base` has none. */
+/**
+ * Every fault of every field that the schema or the nature of money rules out, each in an input that has no other; `base`
+ * has none.
+ */
 export function badInputs({ input }: Operation, base: Json): readonly BadInput[] {
   const fields = fieldsOf(input);
   const objects = [{ path: '', schema: input }, ...fields].filter(
@@ -137,9 +141,13 @@ export function badInputs({ input }: Operation, base: Json): readonly BadInput[]
   );
   return [
     ...fields.flatMap((field) => badValues(field, withPlace(fields, base, parentOf(field.path)))),
+    ...fields.filter(({ schema }) => isMoney(schema)).flatMap((field) => badAmounts(field, base)),
     ...objects.flatMap(({ path }) => badNames(path, withPlace(fields, base, path))),
   ];
 }
+
+const INVALID = 'request.invalid_input';
+const INVALID_AMOUNT = 'money.invalid_amount';
 
 const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('.')));
 
@@ -151,7 +159,7 @@ function withPlace(fields: readonly Field[], base: Json, path: string): Json {
 
 function badValues({ path, schema, required }: Field, place: Json): readonly BadInput[] {
   const bad = (fault: string, values: readonly (Json | undefined)[]): readonly BadInput[] =>
-    values.map((value) => ({ fault, path, body: JSON.stringify(withValue(place, path, value)) }));
+    values.map((value) => ({ fault, code: INVALID, path, body: JSON.stringify(withValue(place, path, value)) }));
   return [
     ...bad('missing', required ? [undefined] : []),
     ...bad(
@@ -167,11 +175,28 @@ function badValues({ path, schema, required }: Field, place: Json): readonly Bad
   ];
 }
 
+/** Amounts that no money has, though all but the negative ones are decimal text. */
+function badAmounts({ path, schema }: Field, base: Json): readonly BadInput[] {
+  const sample = sampleOf(schema) as { readonly [name: string]: Json };
+  const bad = (fault: string, code: string, amount: string, currency: string): BadInput => {
+    const body = JSON.stringify(withValue(base, path, { ...sample, amount, currency }));
+    return { fault, code, path: `${path}.amount`, body };
+  };
+  return [
+    ...['25.001', '0.001', '25.000'].map((amount) => bad('too many decimals', INVALID_AMOUNT, amount, 'USD')),
+    bad('too many decimals', INVALID_AMOUNT, '25.0', 'JPY'),
+    ...['0', '0.00'].map((amount) => bad('zero', INVALID_AMOUNT, amount, 'USD')),
+    ...['-25.00', '-0.01'].map((amount) => bad('negative', INVALID, amount, 'USD')),
+    bad('more than there is', INVALID_AMOUNT, '92233720368547758.08', 'USD'),
+  ];
+}
+
 function badNames(path: string, place: Json): readonly BadInput[] {
   const at = (name: string): string => (path === '' ? name : `${path}.${name}`);
   const marked = JSON.stringify(withValue(place, at('marker'), {}));
   return ['unknown', '__proto__', 'constructor'].map((name) => ({
     fault: name === 'unknown' ? 'unknown field' : name,
+    code: INVALID,
     path: at(name),
     // Written into the text, since an object literal would not have it as a field.
     body: marked.replace('"marker":{}', `"${name}":{"polluted":true}`),

@@ -29,18 +29,23 @@ import type {
   Running,
   Sealer,
 } from '../../src/composition/entry-portolan.ts';
-import type { PostgresGiftCardService } from '../../src/composition/entry-postgres.ts';
+import type {
+  LockOutcome,
+  PostgresGiftCardService,
+  PostgresLockService,
+} from '../../src/composition/entry-postgres.ts';
 import type { GiftCardAdapters, GiftCardService } from '../../src/composition/entry-gift-cards.ts';
 
 /** Compiles only where `Given` does for `Wanted`. */
 type Fits<Wanted, _Given extends Wanted> = true;
 
-/** The memory adapters are of the ports that the suites are for. */
+/** The adapters are of the ports that the suites are for. */
 export type Adapters = [
   Fits<JobQueue, ReturnType<typeof memoryJobQueue>>,
   Fits<ApiTokenRepository, ReturnType<typeof createMemoryApiTokens>>,
   Fits<RateCounters, ReturnType<typeof createMemoryRateCounters>>,
   Fits<LockService, ReturnType<typeof createMemoryLockService>>,
+  Fits<LockService, PostgresLockService>,
 ];
 
 /** The names are those of the parameters and results that they are needed for. */
@@ -65,5 +70,6 @@ export type Uses = [
   Fits<Running, ReturnType<EventLog['live']>>,
   Fits<[readonly LoggedEvent[]], Parameters<Parameters<EventLog['live']>[0]>>,
   Fits<[ExclusiveConsumer], Parameters<EventLog['exclusive']>>,
+  Fits<LockOutcome<unknown>, Awaited<ReturnType<PostgresLockService['tryWithLock']>>>,
   Fits<[LoggedEvent, ConsumerEffect], Parameters<ExclusiveConsumer['handle']>>,
 ];

@@ -8,7 +8,7 @@ import {
   permissionManifest,
 } from '../../src/application/access/index.ts';
 import type { Call, Principal, Reply } from '../../src/application/shared/call.ts';
-import { PermissionDenied } from '../../src/application/shared/errors.ts';
+import { InvalidInput, PermissionDenied } from '../../src/application/shared/errors.ts';
 import { compile } from '../../src/application/shared/pipeline.ts';
 import type { Sealer } from '../../src/application/shared/sealer.ts';
 import {
@@ -72,7 +72,9 @@ function setUp() {
     },
     open: (sealed, context) => real.open(sealed, context),
   };
-  const handlers = apiTokenHandlers({ repository, secrets: tokenSecrets, sealer, roles, manifest, forget });
+  const mustNotBeKept = (text: string): boolean => text.includes('7K3M');
+  const ports = { repository, secrets: tokenSecrets, sealer, roles, manifest, forget, mustNotBeKept };
+  const handlers = apiTokenHandlers(ports);
   const operations = compile(apiTokens, handlers, { hash: uuidHash(SECRET) });
   let keys = 0;
   const run = async <Data>(verb: string, input: unknown, by: Principal, more: Partial<Call> = {}) => {
@@ -201,6 +203,16 @@ describe('Creating an API token', () => {
     const role = (await failure(create({ roles: ['owner', 'constructor'] }))) as UnknownRole;
     expect(role).to.be.instanceOf(UnknownRole);
     expect(role.details).to.deep.equal({ roles: ['owner', 'constructor'] });
+  });
+
+  it('refuses a name that must not be kept, without telling it, and stores nothing', async () => {
+    const { create, run, log } = setUp();
+    const error = (await failure(create({ name: 'Till of GIFT-7K3M' }))) as InvalidInput;
+    expect(error).to.be.instanceOf(InvalidInput);
+    expect(error.details).to.have.nested.property('issues[0].path', 'name');
+    expect(JSON.stringify([error.message, error.details])).to.not.include('7K3M');
+    expect(log).to.deep.equal([]);
+    expect((await run<{ readonly tokens: readonly unknown[] }>('list', {}, admin)).data.tokens).to.deep.equal([]);
   });
 
   it('refuses an expiry that has passed', async () => {

@@ -5,7 +5,7 @@ import { createRoles } from '../../src/application/access/roles.ts';
 import { MAX_ACTOR_LENGTH, type Call, type Principal } from '../../src/application/shared/call.ts';
 import { inProcessClient } from '../../src/application/shared/client.ts';
 import { InvalidJob } from '../../src/application/shared/job-errors.ts';
-import { compile } from '../../src/application/shared/pipeline.ts';
+import { compile, type PipelineHooks } from '../../src/application/shared/pipeline.ts';
 import { jobs } from '../../src/application/jobs/contract.ts';
 import { completeSettings } from '../../src/infrastructure/jobs/job-settings.ts';
 import { prepareJob } from '../../src/infrastructure/jobs/prepare-job.ts';
@@ -15,13 +15,14 @@ const settings = completeSettings();
 const TRACE = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
 
 /** A client of one operation, whose calls are kept. */
-function setUp(principal: Principal) {
+function setUp(principal: Principal, hooks: PipelineHooks = {}) {
   const calls: Call[] = [];
   const statistics = async (_input: unknown, call: Call) => {
     calls.push(call);
     return { data: [] };
   };
-  const operations = compile({ ...jobs, operations: { statistics: jobs.operations.statistics } }, { statistics });
+  const contract = { ...jobs, operations: { statistics: jobs.operations.statistics } };
+  const operations = compile(contract, { statistics }, hooks);
   return { calls, client: inProcessClient([jobs], operations, { principal, newId: () => 'new-id' }) };
 }
 
@@ -55,5 +56,12 @@ describe('What a caller brings', () => {
       ['new-id', undefined],
       ['order:7', TRACE],
     ]);
+  });
+
+  it('is replaced in the same process where it is a correlation id that must not be kept', async () => {
+    const mustNotBeKept = (text: string): boolean => text.includes('secret');
+    const { calls, client } = setUp(principalNamed('system:test'), { mustNotBeKept });
+    for (const correlationId of ['a-secret-b', 'order:7']) await client.call('Job.statistics', {}, { correlationId });
+    expect(calls.map(({ correlationId }) => correlationId)).to.deep.equal(['new-id', 'order:7']);
   });
 });

@@ -10,6 +10,7 @@ import * as ofGiftCards from '../../src/composition/entry-gift-cards.ts';
 import * as ofHttp from '../../src/composition/entry-http.ts';
 import * as ofPortolan from '../../src/composition/entry-portolan.ts';
 import { MigrationError } from '../../src/infrastructure/postgres/migrate.ts';
+import * as ofMemory from '../../src/composition/entry-memory.ts';
 import * as ofPostgres from '../../src/composition/entry-postgres.ts';
 import { TRANSPORT_ERRORS } from '../../src/interfaces/http/http-errors.ts';
 import { RemoteFailure } from '../../src/interfaces/http/remote-failure.ts';
@@ -41,6 +42,11 @@ describe('the entries of the package', () => {
     expect(isValidFormat(code, [20])).to.equal(true);
     expect(isValidFormat(code.slice(0, -1) + (code.endsWith('0') ? '1' : '0'), [20])).to.equal(false);
     expect(() => generateCode(randomBytes, { length: 11 })).to.throw(ofGiftCards.UnsupportedCodeFormat);
+  });
+
+  it('export the locks of memory and of PostgreSQL, as the contract suite for them has it', () => {
+    expect(ofMemory.createMemoryLockService().tryWithLock).to.be.a('function');
+    expect(ofPostgres.PostgresLockService.prototype.tryWithLock).to.be.a('function');
   });
 
   it('export each contract, for clients of a server', () => {

@@ -1,10 +1,13 @@
 import { expect } from 'chai';
 import { describe, it } from 'mocha';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Principal } from '../../src/application/shared/call.ts';
 import { PermissionDenied, PositionUnavailable, RateLimited } from '../../src/application/shared/errors.ts';
 import { MailUnavailable } from '../../src/application/shared/mailer.ts';
 import { positionTokens } from '../../src/application/shared/position-tokens.ts';
 import { giftCardService, type GiftCardServiceOptions } from '../../src/composition/gift-card-service.ts';
+import { writeSymbols } from '../../src/domain/gift-cards/code-alphabet.ts';
+import { generateCode } from '../../src/domain/gift-cards/code.ts';
 import { InvalidCode } from '../../src/domain/gift-cards/errors.ts';
 import { MemoryEventLog } from '../../src/infrastructure/memory/memory-event-log.ts';
 import { memoryGiftCards } from '../../src/infrastructure/memory/memory-gift-cards.ts';
@@ -65,6 +68,25 @@ describe('gift cards inside of another program', () => {
     expect(await client.GiftCard.getCard({ cardId }, { after: 'epoch-2.1' })).to.include({ id: cardId });
     const fromBefore = client.GiftCard.getCard({ cardId }, { after: 'epoch-1.1' });
     expect(await failureOf(fromBefore)).to.be.instanceOf(PositionUnavailable);
+  });
+
+  it('keep no code as a correlation id, and every id that programs commonly make, but for a few ULIDs', async () => {
+    const client = service().client();
+    const idOf = async (correlationId: string): Promise<string> =>
+      (await client.call('GiftCard.liabilityReport', {}, { correlationId })).meta.correlationId;
+    for (let n = 0; n < 100; n += 1) {
+      const code = generateCode(randomBytes).reveal();
+      for (const id of [code, code.toLowerCase(), `till:${code}`, `${code}.1`]) expect(await idOf(id)).to.not.equal(id);
+      const [uuid, hex] = [randomUUID(), randomBytes(16).toString('hex')];
+      const trace = `00-${hex}-${hex.slice(16)}-01`;
+      for (const id of [uuid, uuid.toUpperCase(), hex, trace, `shop:order-${n}`, `1-5759e988-${hex.slice(8)}`]) {
+        expect(await idOf(id)).to.equal(id);
+      }
+    }
+    // 26 symbols of the same alphabet: one in 32 has a check symbol that fits, and one in 32 ends in such 16.
+    const ulids = Array.from({ length: 400 }, () => `01${writeSymbols(randomBytes(24).map((byte) => byte & 31))}`);
+    const kept = await Promise.all(ulids.map(async (id) => (await idOf(id)) === id));
+    expect(kept.filter(Boolean)).to.have.length.above(400 * 0.85);
   });
 
   it('fail to send mail where no mailer was given', async () => {

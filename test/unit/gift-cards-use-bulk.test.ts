@@ -33,6 +33,12 @@ describe('batches of gift cards', () => {
       expect(new Set(batch.cards.map(({ code }) => code)).size).to.equal(10);
     });
 
+    it('have happened by the position that the answer tells', async () => {
+      const { position } = await world.reply('bulkCreate', order(10));
+      // The world's log counts from one.
+      expect(world.log.at(Number(position) - 1)).to.include({ type: 'gift_card.batch_created' });
+    });
+
     it('are cards like all others', async () => {
       const { cards } = await world.call('bulkCreate', order(2));
       const paid = await world.call('redeem', { code: cards[1]?.code ?? '', orderId: 'o1', amount: usd('5.00') });
@@ -43,7 +49,10 @@ describe('batches of gift cards', () => {
     it('tell the same cards and codes at a repeat, and make no others', async () => {
       const first = await world.reply('bulkCreate', order(5), { key: 'k' });
       const second = await world.reply('bulkCreate', order(5), { key: 'k' });
-      expect(second).to.deep.equal({ ...first, replayed: true });
+      // Of its own commit a repeat knows only the request's place in the log.
+      const { position, ...told } = second;
+      expect({ ...told, position: first.position }).to.deep.equal({ ...first, replayed: true });
+      expect(position !== undefined && first.position !== undefined && position < first.position).to.equal(true);
       expect(await world.call('listCards', { batchId: first.data.batchId })).to.have.length(5);
     });
 

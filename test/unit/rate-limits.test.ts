@@ -82,7 +82,7 @@ describe('Rate limits', () => {
     limits.limit(search, user);
     limits.limit(search, user);
     const error = refusalOf(() => limits.limit(search, user));
-    expect(error?.details).to.deep.equal({ retryAfterSeconds: 15, limit: 2, remaining: 0 });
+    expect(error?.details).to.deep.equal({ retryAfterSeconds: 15, limit: 2, remaining: 0, windowSeconds: 10 });
     clock.now += 14_000;
     expect(refusalOf(() => limits.limit(search, user))).to.be.instanceOf(RateLimited);
     clock.now += 1000;

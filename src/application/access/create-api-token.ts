@@ -6,7 +6,9 @@ import type { Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
 import { commandContext, type Call, type Principal } from '../shared/call.ts';
 import type { OutputOf } from '../shared/contract.ts';
-import type { Handler } from '../shared/pipeline.ts';
+import { InvalidInput } from '../shared/errors.ts';
+import { ofField } from '../shared/field-fault.ts';
+import type { Handler, MustNotBeKept } from '../shared/pipeline.ts';
 import type { Sealer } from '../shared/sealer.ts';
 import type { apiTokens } from './contract.ts';
 import type { PermissionManifest } from './permission-manifest.ts';
@@ -24,6 +26,8 @@ export interface CreateApiTokenPorts {
   readonly sealer: Sealer;
   readonly roles: Roles;
   readonly manifest: PermissionManifest;
+  /** Of names, which are stored as they are. */
+  readonly mustNotBeKept: MustNotBeKept;
 }
 
 /**
@@ -31,9 +35,13 @@ export interface CreateApiTokenPorts {
  * answer alone: only its hash is stored, and the receipt holds it sealed so that a repeat can tell it once more.
  */
 export function createApiToken(ports: CreateApiTokenPorts): Handler<Create> {
-  const { repository, secrets, sealer, roles, manifest } = ports;
+  const { repository, secrets, sealer, roles, manifest, mustNotBeKept } = ports;
   return async ({ name, permissions, roles: roleNames, expiresAt, tenant: wanted }, call) => {
     const tenant = tenantOf(call, wanted);
+    if (mustNotBeKept(name)) {
+      const issues = [{ path: 'name', message: 'must not contain a secret such as a gift card code' }];
+      throw new InvalidInput('The input does not fit the operation.', { issues });
+    }
     requireKnownPermissions(permissions, manifest);
     roles.requireKnown(roleNames);
     const { id, text, hash } = secrets.issue();
@@ -78,10 +86,12 @@ function decide(
   if (creatorToken?.isActive(book.now.getTime()) === false) {
     throw new CreatorNoLongerActive('The creating token was revoked or has expired.');
   }
-  if (outlives(from.expiresAt, creatorToken?.expiresAt ?? null)) {
-    throw new InvalidTokenExpiry('A token cannot outlive the token that creates it.');
-  }
-  const token = ApiToken.create(from, book.now);
+  const token = ofField('expiresAt', [InvalidTokenExpiry], () => {
+    if (outlives(from.expiresAt, creatorToken?.expiresAt ?? null)) {
+      throw new InvalidTokenExpiry('A token cannot outlive the token that creates it.');
+    }
+    return ApiToken.create(from, book.now);
+  });
   return { kind: 'accepted', answer: answerOf(token), sealed, changes: { tokens: [token] }, events: token.events };
 }
 

@@ -1,5 +1,5 @@
 import type { ApiTokenRepository } from '../../domain/access/api-token-repository.ts';
-import type { Handlers } from '../shared/pipeline.ts';
+import type { Handlers, MustNotBeKept } from '../shared/pipeline.ts';
 import type { Sealer } from '../shared/sealer.ts';
 import type { apiTokens } from './contract.ts';
 import { createApiToken } from './create-api-token.ts';
@@ -24,6 +24,7 @@ export interface ApiTokenPorts {
   readonly sealer: Sealer;
   readonly roles: Roles;
   readonly manifest: PermissionManifest;
+  readonly mustNotBeKept: MustNotBeKept;
   /** The authenticator's. */
   readonly forget: (tokenId: string) => void;
 }

@@ -9,14 +9,11 @@ import { batchCodes, codesAreKept, sealedSeed, whyDead } from './batch-codes.ts'
 import type { giftCards } from './contract.ts';
 import { expiryOf } from './create.ts';
 import type { CommandReader } from './gift-card-reader.ts';
-import { ISSUE_BATCH, issueRemaining } from './issue-batch.ts';
+import { ISSUE_BATCH, issueRemaining, type IssuePorts } from './issue-batch.ts';
 import { readerFor, type GiftCardPorts } from './ports.ts';
 import { viewBatch, viewCard } from './views.ts';
 
-type Ports = Pick<
-  GiftCardPorts,
-  'cards' | 'reader' | 'bulk' | 'vault' | 'sealer' | 'jobs' | 'policy' | 'ids' | 'randomBytes' | 'hmacSha256'
->;
+type Ports = IssuePorts & Pick<GiftCardPorts, 'cards' | 'reader' | 'jobs' | 'randomBytes'>;
 
 const RESCUE_AFTER_MS = 60_000;
 
@@ -53,7 +50,8 @@ export function bulkCreate(ports: Ports): Handler<(typeof giftCards)['operations
     });
     const { answer, position, replayed } = committed;
     if (answer.jobId !== null) return { data: { ...answer, cards: [] }, position, replayed };
-    return { data: { ...(await issueNow(ports, answer.batchId, call)), jobId: null }, position, replayed };
+    const issued = await issueNow(ports, answer.batchId, call);
+    return { data: { ...issued.data, jobId: null }, position: issued.position ?? position, replayed };
   };
 }
 
@@ -68,8 +66,10 @@ async function issueNow(ports: Ports, batchId: string, call: Call) {
   if (stored === undefined) throw new TypeError('The batch that was just stored is missing.');
   const context = { ...commandContext(call), receipt: undefined };
   const control = { signal: call.signal, progress: async () => undefined };
-  const batch = call.unit === undefined ? await issueRemaining(ports, context, stored, control) : stored;
-  return { ...viewBatch(batch), cards: await cardsOf(ports, reader, tenant, batch) };
+  const unchanged = { batch: stored, position: undefined };
+  const issued = call.unit === undefined ? await issueRemaining(ports, context, stored, control) : unchanged;
+  const { batch, position } = issued;
+  return { data: { ...viewBatch(batch), cards: await cardsOf(ports, reader, tenant, batch) }, position };
 }
 
 /** All cards of a small batch in the order of their codes, each with its code while that is kept and of any worth. */

@@ -9,6 +9,13 @@ export interface BulkCard {
   readonly entryId: string;
 }
 
+/** What became of a batch. */
+export interface IssuedSet {
+  readonly batch: Batch;
+  /** Position of the set's event in the log; undefined where nothing was done. */
+  readonly position: bigint | undefined;
+}
+
 /** Issues the cards of a batch set by set, outside the path of single commands. */
 export interface BulkIssuer {
   /**
@@ -24,7 +31,7 @@ export interface BulkIssuer {
     fromIndex: number,
     pepperId: string,
     cards: readonly BulkCard[],
-  ): Promise<Batch>;
+  ): Promise<IssuedSet>;
 }
 
 /** Erases what is known of persons. */

@@ -1,8 +1,9 @@
-import { RecipientMissing } from '../../domain/gift-cards/errors.ts';
+import { InvalidExpiry, RecipientMissing } from '../../domain/gift-cards/errors.ts';
 import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
 import type { Recipient } from '../../domain/gift-cards/records.ts';
 import { commandContext } from '../shared/call.ts';
 import type { ParsedInputOf } from '../shared/contract.ts';
+import { fieldFault } from '../shared/field-fault.ts';
 import { roomFor } from '../shared/job-room.ts';
 import type { Handler } from '../shared/pipeline.ts';
 import { readNewAmount } from './amounts.ts';
@@ -49,7 +50,10 @@ export function create(ports: Ports): Handler<Create> {
   };
 }
 
-/** The expiry that was asked for, null for never, or else the policy's. */
+/**
+ * The expiry that was asked for, null for never, or else the policy's. Throws `InvalidExpiry`, which names the field, for
+ * one that was asked for and doesn't lie ahead; of the policy's no field is at fault.
+ */
 export function expiryOf(
   asked: string | null | undefined,
   policy: GiftCardPolicy,
@@ -57,7 +61,11 @@ export function expiryOf(
   currency: string,
 ): Date | null {
   if (asked === undefined) return policy.expiry(now, currency);
-  return asked === null ? null : new Date(asked);
+  if (asked === null) return null;
+  const expiresAt = new Date(asked);
+  if (expiresAt > now) return expiresAt;
+  const message = 'A card must expire in the future.';
+  throw new InvalidExpiry(message, fieldFault('expiresAt', message));
 }
 
 function recipientsOf(cardId: string, { recipientEmail, message }: ParsedInputOf<Create>): readonly Recipient[] {

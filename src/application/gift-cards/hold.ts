@@ -27,7 +27,7 @@ export function hold({ cards, ids, ...ports }: Ports): Handler<(typeof giftCards
       requireOwnSpending(input, call);
       const { orderId, purpose, expiresInSeconds } = input;
       const amount = readOptionalAmount(input.amount);
-      const orderTotal = readOptionalAmount(input.orderTotal);
+      const orderTotal = readOptionalAmount(input.orderTotal, 'orderTotal');
       const lookup = lookUp(ports, input);
       const id = ids();
       const keys = { ...lookup.keys, orderIds: [orderId] };

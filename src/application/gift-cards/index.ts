@@ -34,7 +34,7 @@ import { settleOrderRefund } from './settle-order-refund.ts';
 import { transfer } from './transfer.ts';
 import { voidCard } from './void.ts';
 
-export type { BulkCard, BulkIssuer, RecipientEraser } from './bulk-issuer.ts';
+export type { BulkCard, BulkIssuer, IssuedSet, RecipientEraser } from './bulk-issuer.ts';
 export { giftCards } from './contract.ts';
 export { erasePerson, type PersonReference } from './erase-person.ts';
 export type { BatchCard, CommandReader, GiftCardReader } from './gift-card-reader.ts';

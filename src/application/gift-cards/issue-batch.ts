@@ -4,12 +4,15 @@ import type { CommandContext } from '../../domain/shared/decision.ts';
 import { JobCancelled } from '../shared/job-errors.ts';
 import { accept } from './answers.ts';
 import { codesToIssue } from './batch-codes.ts';
-import type { BulkCard } from './bulk-issuer.ts';
+import type { BulkCard, IssuedSet } from './bulk-issuer.ts';
 import type { GiftCardPorts } from './ports.ts';
 
 export const ISSUE_BATCH = 'gift-cards.issue-batch';
 
-type IssuePorts = Pick<GiftCardPorts, 'bulk' | 'vault' | 'sealer' | 'policy' | 'ids' | 'hmacSha256'>;
+export type IssuePorts = Pick<
+  GiftCardPorts,
+  'bulk' | 'vault' | 'sealer' | 'policy' | 'ids' | 'hmacSha256' | 'nextTurn'
+>;
 
 /** How whoever waits for a batch hears of it, and how it is stopped. */
 export interface IssueControl {
@@ -26,8 +29,9 @@ export async function issueRemaining(
   context: CommandContext,
   batch: Batch,
   { signal, progress }: IssueControl,
-): Promise<Batch> {
+): Promise<IssuedSet> {
   let current = batch;
+  let position: bigint | undefined;
   const chunkFrom = (index: number): Promise<readonly BulkCard[]> => {
     const chunk = makeChunk(ports, context.tenant, batch, index, signal);
     // Awaited later, or never when the chunk before it could not be stored.
@@ -40,18 +44,20 @@ export async function issueRemaining(
     const cards = await (next?.from === from ? next.cards : chunkFrom(from));
     // The next chunk is made while this one is stored.
     next = { from: from + cards.length, cards: chunkFrom(from + cards.length) };
-    current = await ports.bulk.issue(context, current, from, ports.vault.newestPepperId, cards);
+    const issued = await ports.bulk.issue(context, current, from, ports.vault.newestPepperId, cards);
+    current = issued.batch;
+    position = issued.position ?? position;
     if (current.createdCount <= from && current.status === 'running') throw new TypeError('The batch does not grow.');
     await progress(current.createdCount, current.count);
   }
-  return current;
+  return { batch: current, position };
 }
 
-/** Cards made in one turn of the event loop. */
+/** Cards made in one turn of the event loop, so that other requests, and word of a cancellation, come through. */
 const CARDS_PER_TURN = 256;
 
 async function makeChunk(
-  { vault, policy, ids, ...ports }: IssuePorts,
+  { vault, policy, ids, nextTurn, ...ports }: IssuePorts,
   tenant: string,
   batch: Batch,
   from: number,
@@ -62,7 +68,7 @@ async function makeChunk(
   const cards: BulkCard[] = [];
   for (let index = from; index < end; index += 1) {
     if (cards.length % CARDS_PER_TURN === 0) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       signal?.throwIfAborted();
     }
     const code = codeAt(index);
@@ -83,7 +89,7 @@ export function issueBatch(
     const batch = await ports.reader.batch(context.tenant, batchId);
     if (batch === undefined) return 0;
     try {
-      return (await issueRemaining(ports, context, batch, control)).createdCount;
+      return (await issueRemaining(ports, context, batch, control)).batch.createdCount;
     } catch (error) {
       const isOver = error instanceof InvalidExpiry || control.signal?.reason instanceof JobCancelled;
       if (isOver) await cancelBatch(ports, context, batchId);

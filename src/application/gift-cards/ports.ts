@@ -91,4 +91,6 @@ export interface GiftCardPorts {
   /** As many cryptographically random bytes as are asked for. */
   readonly randomBytes: (count: number) => Uint8Array;
   readonly hmacSha256: HmacSha256;
+  /** Resolves in a later turn of the event loop, after whatever waits for this one: long computations pause by it. */
+  readonly nextTurn: () => Promise<void>;
 }

@@ -29,7 +29,7 @@ export function redeem({ cards, ids, policy, ...ports }: Ports): Handler<(typeof
       requireOwnSpending(input, call);
       const { orderId, purpose } = input;
       const amount = readOptionalAmount(input.amount);
-      const orderTotal = readOptionalAmount(input.orderTotal);
+      const orderTotal = readOptionalAmount(input.orderTotal, 'orderTotal');
       const lookup = lookUp({ ...ports, policy }, input);
       const id = ids();
       const keys = { ...lookup.keys, orderIds: [orderId] };

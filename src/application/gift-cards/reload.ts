@@ -1,5 +1,5 @@
 import type { Handler } from '../shared/pipeline.ts';
-import { readAmount } from './amounts.ts';
+import { ofAmount, readAmount } from './amounts.ts';
 import { changeCard, type ChangeCardPorts } from './change-card.ts';
 import type { giftCards } from './contract.ts';
 
@@ -8,6 +8,9 @@ export function reload(ports: ChangeCardPorts): Handler<(typeof giftCards)['oper
   return async (input, call) => {
     const amountIn = readAmount(input.amount);
     const reloadId = ports.ids();
-    return changeCard(ports, input, call, (card, moment) => card.reload(amountIn(card.currency), reloadId, moment));
+    // It may also be too much for what the card has already, which staff may know.
+    return changeCard(ports, input, call, (card, moment) =>
+      ofAmount('amount', () => card.reload(amountIn(card.currency), reloadId, moment)),
+    );
   };
 }

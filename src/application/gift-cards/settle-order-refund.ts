@@ -52,7 +52,7 @@ export function settleOrderRefund({ cards, policy, ids }: Ports): EventHandler {
 /** The legs of a refund, all of them waiting. Throws `InvalidAmount`. */
 function legsOf({ orderId, refundId, legs }: RefundOfCards): readonly Omit<RefundLeg, 'receivedAt'>[] {
   return legs.map(({ cardId = null, redemptionId = null, amount }, leg) => {
-    const { minor, currency } = readNewAmount(amount);
+    const { minor, currency } = readNewAmount(amount, `legs.${leg}.amount`);
     // A redemption names its card: the leg is that card's, whatever else it says.
     const target = redemptionId === null ? { cardId, redemptionId } : { cardId: null, redemptionId };
     return { orderId, refundId, leg, ...target, currency, amountMinor: minor, parkedMinor: minor, closed: false };

@@ -1,7 +1,7 @@
 import { MAX_ACTOR_LENGTH, type Call, type Principal, type Reply } from './call.ts';
 import type { ContextContract, InputOf, LibraryInputOf, OperationDefinition, OutputOf } from './contract.ts';
 import { UnknownOperation } from './errors.ts';
-import type { CompiledOperation } from './pipeline.ts';
+import type { CompiledOperation, MustNotBeKept } from './pipeline.ts';
 import { positionTokens, type PositionTokens } from './position-tokens.ts';
 import { spell } from './spelling.ts';
 import { isCorrelationId, traceHeaders } from './trace-context.ts';
@@ -12,7 +12,10 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
   /** A `position` from an earlier answer: a query then sees that change. */
   readonly after?: string;
-  /** 1 to 128 of `A-Z a-z 0-9 . _ : -`; in place of any other text a new one is made, which the answer tells. */
+  /**
+   * 1 to 128 of `A-Z a-z 0-9 . _ : -`; in place of any other text, and of one that the operation says must not be kept,
+   * a new one is made, which the answer tells.
+   */
   readonly correlationId?: string;
   /** A W3C `traceparent`; text that is none is ignored. */
   readonly traceParent?: string;
@@ -120,13 +123,13 @@ export function inProcessClient<const C extends readonly ContextContract[]>(
     if (operation === undefined) throw new UnknownOperation(`There is no operation ${word}.`);
     return operation;
   };
-  const correlationIdOf = (given: string | undefined): string =>
-    given !== undefined && isCorrelationId(given) ? given : newId();
-  const callOf = ({ definition }: CompiledOperation, options: InProcessCallOptions): Call => ({
+  const correlationIdOf = (given: string | undefined, mustNotBeKept: MustNotBeKept = () => false): string =>
+    given !== undefined && isCorrelationId(given) && !mustNotBeKept(given) ? given : newId();
+  const callOf = ({ definition, mustNotBeKept }: CompiledOperation, options: InProcessCallOptions): Call => ({
     principal,
     inProcess: true,
     unit: options.unit,
-    correlationId: correlationIdOf(options.correlationId),
+    correlationId: correlationIdOf(options.correlationId, mustNotBeKept),
     traceParent: traceHeaders(options.traceParent).traceparent,
     idempotencyKey: options.idempotencyKey ?? (needsKey(definition) ? newId() : undefined),
     after: options.after === undefined ? undefined : positions.parse(options.after),

@@ -48,7 +48,7 @@ export class PermissionDenied extends DomainError {
   static readonly kind = 'forbidden';
 }
 
-/** Too many calls; try again after `details.retryAfterSeconds`. */
+/** More calls than `details.limit` in `details.windowSeconds`; try again after `details.retryAfterSeconds`. */
 export class RateLimited extends DomainError {
   static readonly code = 'request.rate_limited';
   static readonly kind = 'rate_limited';

@@ -19,6 +19,9 @@ export type Handlers<C extends ContextContract> = {
 /** What an operation comes to: a reply, or for kind `stream` its items. */
 export type OperationResult = Reply<unknown> | AsyncIterable<unknown>;
 
+/** Judges what callers may write as they like. */
+export type MustNotBeKept = (text: string) => boolean;
+
 /** What a pipeline needs from outside; each part may be left out, and then costs nothing. */
 export interface PipelineHooks {
   /** 128-bit keyed hashes as UUID text, for receipts. */
@@ -27,6 +30,11 @@ export interface PipelineHooks {
   readonly limit?: (operation: CompiledOperation, call: Call) => Promise<void> | void;
   /** Waits until the log position is visible. */
   readonly reached?: (position: bigint, signal?: AbortSignal) => Promise<void>;
+  /**
+   * Whether a text holds what may be stored nowhere, whoever sends it, such as a secret of some context. Clients and
+   * interfaces put a new correlation id in the place of one that does, before it comes into logs, jobs and events.
+   */
+  readonly mustNotBeKept?: MustNotBeKept;
   /** What is thrown instead of an error that a handler's adapters threw: their outages, in the words of the frame. */
   readonly explain?: (error: unknown) => unknown;
   /** Wraps a call, for metrics and spans; may hand on the call with another trace parent. */
@@ -41,6 +49,8 @@ export interface PipelineHooks {
 export interface CompiledOperation extends Spelling {
   readonly contract: ContextContract;
   readonly definition: OperationDefinition;
+  /** As in `PipelineHooks`, for whoever makes the call. */
+  readonly mustNotBeKept?: MustNotBeKept | undefined;
   readonly invoke: (input: unknown, call: Call) => Promise<OperationResult>;
 }
 
@@ -82,13 +92,14 @@ export function compile<C extends ContextContract>(
   hooks: PipelineHooks = {},
 ): ReadonlyMap<string, CompiledOperation> {
   const compiled = new Map<string, CompiledOperation>();
-  const { observe } = hooks;
+  const { observe, mustNotBeKept } = hooks;
   for (const [verb, definition] of Object.entries(contract.operations)) {
     const handler = handlers[verb] as (input: unknown, call: Call) => Promise<OperationResult> | OperationResult;
     const operation: CompiledOperation = {
       ...spell(contract, verb),
       contract,
       definition,
+      mustNotBeKept,
       invoke: (input, call) =>
         observe ? observe(operation, call, (observed) => run(input, observed)) : run(input, call),
     };

@@ -28,8 +28,10 @@ async function storedBatch(scenario: Scenario, differing: Partial<Batch> = {}): 
   return batch;
 }
 
-const issue = (scenario: Scenario, batch: Batch, fromIndex: number, cards: readonly BulkCard[]): Promise<Batch> =>
+const issueSet = (scenario: Scenario, batch: Batch, fromIndex: number, cards: readonly BulkCard[]) =>
   scenario.site.bulkIssuer.issue(scenario.context(), batch, fromIndex, 'pepper-1', cards);
+
+const issue = async (...args: Parameters<typeof issueSet>): Promise<Batch> => (await issueSet(...args)).batch;
 
 const eventsOf = ({ site, tenant }: Scenario, batch: Batch) =>
   site.log.readStream(tenant, `gift_card_batch:${batch.id}`, 1, 100);
@@ -88,13 +90,18 @@ const CASES: readonly GiftCardCase[] = [
     },
   },
   {
-    title: 'appends one event for each set, numbered without gaps',
+    title: 'appends one event for each set, numbered without gaps, and tells its position',
     async run(site) {
       const scenario = new Scenario(site);
       const batch = await storedBatch(scenario);
-      await issue(scenario, batch, 0, bulkCards(4));
-      await issue(scenario, batch, 4, bulkCards(6));
+      const first = await issueSet(scenario, batch, 0, bulkCards(4));
+      const second = await issueSet(scenario, first.batch, 4, bulkCards(6));
+      const late = await issueSet(scenario, batch, 4, bulkCards(6));
       const events = await eventsOf(scenario, batch);
+      assert.deepEqual(
+        [...events.map(({ position }) => position), undefined],
+        [first, second, late].map(({ position }) => position),
+      );
       assert.deepEqual(
         events.map(({ type, streamVersion, payload }) => ({ type, streamVersion, ...payload })),
         [

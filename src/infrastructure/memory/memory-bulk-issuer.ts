@@ -1,4 +1,4 @@
-import type { BulkCard, BulkIssuer } from '../../application/gift-cards/bulk-issuer.ts';
+import type { BulkCard, BulkIssuer, IssuedSet } from '../../application/gift-cards/bulk-issuer.ts';
 import { batchCreated } from '../../domain/gift-cards/batch-created.ts';
 import { BatchNotFound } from '../../domain/gift-cards/errors.ts';
 import { GiftCard } from '../../domain/gift-cards/gift-card.ts';
@@ -22,22 +22,24 @@ export class MemoryBulkIssuer implements BulkIssuer {
     fromIndex: number,
     pepperId: string,
     cards: readonly BulkCard[],
-  ): Promise<Batch> {
+  ): Promise<IssuedSet> {
     const records = this.#store.of(context.tenant);
     const batch = records.batches.get(id);
     if (batch === undefined) throw new BatchNotFound('There is no such batch.');
-    if (batch.status !== 'running' || fromIndex !== batch.createdCount || cards.length === 0) return batch;
+    if (batch.status !== 'running' || fromIndex !== batch.createdCount || cards.length === 0) {
+      return { batch, position: undefined };
+    }
     const createdCount = batch.createdCount + cards.length;
     if (createdCount > batch.count) throw new RangeError(`Batch ${id} has no room for ${cards.length} more cards.`);
     const now = this.#store.now();
     const issued = cards.map((card) => firstState(batch, card, pepperId, now));
     records.requireFreeCodes(cards);
     const streamVersion = (this.#eventsOfBatches.get(id) ?? 0) + 1;
-    this.#store.log(context, now, [batchCreated(batch, fromIndex, cards.length, streamVersion)]);
+    const position = this.#store.log(context, now, [batchCreated(batch, fromIndex, cards.length, streamVersion)]);
     this.#eventsOfBatches.set(id, streamVersion);
     const next: Batch = { ...batch, createdCount, status: createdCount === batch.count ? 'ready' : 'running' };
     records.applyBatch(next, issued);
-    return next;
+    return { batch: next, position };
   }
 }
 

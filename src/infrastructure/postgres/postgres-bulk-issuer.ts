@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import type { ClientBase, Pool } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import type { BulkCard, BulkIssuer } from '../../application/gift-cards/bulk-issuer.ts';
+import type { BulkCard, BulkIssuer, IssuedSet } from '../../application/gift-cards/bulk-issuer.ts';
 import { decidedEvents } from '../../application/shared/decided-events.ts';
 import { batchCreated } from '../../domain/gift-cards/batch-created.ts';
 import { BatchNotFound, InvalidExpiry } from '../../domain/gift-cards/errors.ts';
@@ -33,7 +33,7 @@ export class PostgresBulkIssuer implements BulkIssuer {
     fromIndex: number,
     pepperId: string,
     cards: readonly BulkCard[],
-  ): Promise<Batch> {
+  ): Promise<IssuedSet> {
     const client = await checkOut(this.#pool);
     try {
       await client.query('BEGIN');
@@ -41,7 +41,7 @@ export class PostgresBulkIssuer implements BulkIssuer {
       if (present.createdCount !== fromIndex || present.status !== 'running') {
         await client.query('ROLLBACK');
         client.release();
-        return present;
+        return { batch: present, position: undefined };
       }
       await stage(client, fromIndex, cards);
       await insert(client, context.tenant, present, pepperId);
@@ -51,7 +51,7 @@ export class PostgresBulkIssuer implements BulkIssuer {
       await client.query('COMMIT');
       client.release();
       this.#committed(position);
-      return raised;
+      return { batch: raised, position };
     } catch (error) {
       client.release(error instanceof Error ? error : true);
       throw error;

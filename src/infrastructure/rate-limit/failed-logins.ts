@@ -28,7 +28,7 @@ export function limitFailedLogins(
     const refused = (error: unknown): never => {
       if (!(error instanceof Unauthenticated)) throw error;
       const wait = counters.take(`login ${addressKey(address)}`, limit, now());
-      throw wait > 0 ? rateLimited(wait, limit.max) : error;
+      throw wait > 0 ? rateLimited(wait, limit) : error;
     };
     try {
       const principal = authenticate(authorization);

@@ -32,12 +32,12 @@ export function createGuessGuard({ counters, now, client, total }: GuessGuardOpt
     check(caller) {
       const [key, at] = [callerKey(caller), now()];
       const wait = counters.wait(`guess ${key}`, ofClient, at);
-      if (wait > 0) throw rateLimited(wait, ofClient.max);
+      if (wait > 0) throw rateLimited(wait, ofClient);
       const known = caller.principal.kind !== 'anonymous';
       // Asked for at every check, so that a new instance learns from the others whom to trust.
       if (known && counters.wait(`trust ${key}`, TRUST, at) > 0) return;
       const waitForAll = counters.wait(TOTAL, ofAll, at);
-      if (waitForAll > 0) throw rateLimited(waitForAll, ofAll.max);
+      if (waitForAll > 0) throw rateLimited(waitForAll, ofAll);
     },
     refused(caller) {
       const [key, at] = [callerKey(caller), now()];

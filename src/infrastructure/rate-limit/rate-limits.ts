@@ -54,13 +54,13 @@ export function createRateLimits({ counters, now, defaults }: RateLimitOptions):
       const [caller, at, one] = [callerKey(call), now(), limitOf(operation)];
       if (all !== undefined) {
         const wait = counters.take(caller, all, at);
-        if (wait > 0) throw rateLimited(wait, all.max);
+        if (wait > 0) throw rateLimited(wait, all);
       }
       if (one === undefined) return;
       const wait = counters.take(`${operation.word} ${caller}`, one, at);
       if (wait === 0) return;
       if (all !== undefined) counters.giveBack(caller, all, at);
-      throw rateLimited(wait, one.max);
+      throw rateLimited(wait, one);
     },
     peek(operation, call) {
       if (call.principal.kind === 'system') return undefined;
@@ -73,7 +73,7 @@ export function createRateLimits({ counters, now, defaults }: RateLimitOptions):
   };
 }
 
-const stateOf = ({ max, windowMs }: WindowLimit, remaining: number): RateLimitState => ({
+const stateOf = ({ max, windowMs }: WindowLimit, remaining: number) => ({
   limit: max,
   remaining,
   windowSeconds: windowMs / 1000,
@@ -90,7 +90,6 @@ export function windowLimit({ max, windowSeconds = 60 }: RateLimit): WindowLimit
 }
 
 /** The refusal of a call that may be repeated after `waitMs`. */
-export function rateLimited(waitMs: number, limit: number): RateLimited {
-  const retryAfterSeconds = Math.ceil(waitMs / 1000);
-  return new RateLimited('Too many calls.', { retryAfterSeconds, limit, remaining: 0 });
+export function rateLimited(waitMs: number, limit: WindowLimit): RateLimited {
+  return new RateLimited('Too many calls.', { retryAfterSeconds: Math.ceil(waitMs / 1000), ...stateOf(limit, 0) });
 }

@@ -12,6 +12,9 @@ export function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** Resolves in a later turn of the event loop: what waits, requests above all, comes first. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** Milliseconds to wait after so many failures in a row: doubles from the first to the longest. */
 export function backoffMs(failures: number, firstMs: number, longestMs: number): number {
   return Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 30));

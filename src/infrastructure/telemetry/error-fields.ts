@@ -1,4 +1,5 @@
 import { DomainError } from '../../domain/shared/domain-error.ts';
+import { cleanText } from './clean-text.ts';
 
 /** What a log line says of an error. */
 export interface ErrorFields {
@@ -39,7 +40,7 @@ export function describeError(error: Error, withMessages = false, depth = MAX_CA
   return {
     name: error.name,
     ...(code === undefined ? {} : { code }),
-    ...(withMessages || isQuiet(error, code, database) ? { message: error.message } : {}),
+    ...(withMessages || isQuiet(error, code, database) ? { message: cleanText(error.message) } : {}),
     ...(database === undefined ? {} : { database }),
     ...(frames === '' ? {} : { stack: frames }),
     ...(error.cause instanceof Error && depth > 0 ? { cause: describeNext(error.cause) } : {}),

@@ -1,8 +1,7 @@
 import type { LogFields } from '../../application/shared/logger.ts';
+import { cleanText, REDACTED } from './clean-text.ts';
 import { describeError } from './error-fields.ts';
 
-const REDACTED = '[redacted]';
-const MAX_TEXT = 2_000;
 const MAX_ITEMS = 100;
 const MAX_DEPTH = 6;
 
@@ -11,13 +10,6 @@ const SECRET_NAME =
   /passw|passphrase|secret|authorization|cookie|credential|pepper|apikey|privatekey|idempotencykey|(?:tokens?|codes?|emails?|emailaddress|mailto)$/;
 /** Names that end like those and are none. */
 const HARMLESS_NAME = /^(?:status|exit|error|reply|outcome|country|currency|language)code$/;
-
-/** API tokens, JWTs, bearer credentials, wherever they stand in a text. */
-const TOKEN = /(?:ptl_[0-9a-f]{24}|\bdev)_[\w-]{32,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bBearer\s+\S+/gi;
-/** The password in an address. */
-const URL_PASSWORD = /(:\/\/[^\s/:@]{0,200}:)[^\s/@]{1,500}@/g;
-/** Looked for first, because hardly any text has one of these. */
-const SUSPICIOUS = /ptl_|dev_|eyJ|earer|:\/\//;
 
 /** What a line has of its own. */
 const RESERVED = ['time', 'level', 'message'];
@@ -35,13 +27,6 @@ export function cleanFields(fields: LogFields, withMessages: boolean): { [name: 
     delete clean[name];
   }
   return clean;
-}
-
-/** Masks secrets that are recognised by their form, and cuts long text. */
-export function cleanText(text: string): string {
-  const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
-  if (!SUSPICIOUS.test(short)) return short;
-  return short.replace(TOKEN, REDACTED).replace(URL_PASSWORD, `$1${REDACTED}@`);
 }
 
 function cleanObject(fields: object, depth: number, withMessages: boolean): { [name: string]: unknown } {

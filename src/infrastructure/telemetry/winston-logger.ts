@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
 import winston from 'winston';
 import type { LogFields, Logger } from '../../application/shared/logger.ts';
-import { cleanFields, cleanText } from './redaction.ts';
+import { cleanText } from './clean-text.ts';
+import { cleanFields } from './redaction.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 

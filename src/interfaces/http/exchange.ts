@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call, Principal, Reply } from '../../application/shared/call.ts';
+import type { ErrorDetails } from '../../domain/shared/domain-error.ts';
 import type { CompiledOperation } from '../../application/shared/pipeline.ts';
 import type { AnsweredRequest } from '../../application/shared/metrics.ts';
 import type { PositionTokens } from '../../application/shared/position-tokens.ts';
@@ -144,11 +145,20 @@ function setFailureHeaders({ request, response }: Exchange, { status, details, r
   } else if (status === 413) {
     // The rest of the body is not worth reading only to keep the connection.
     response.setHeader('Connection', 'close');
-  } else if (status === 429 && retryAfterSeconds !== undefined) {
-    response.setHeader('RateLimit-Reset', retryAfterSeconds);
-    if (typeof details['limit'] === 'number') response.setHeader('RateLimit-Limit', details['limit']);
-    if (typeof details['remaining'] === 'number') response.setHeader('RateLimit-Remaining', details['remaining']);
+  } else if (status === 429) {
+    setReachedLimit(response, details, retryAfterSeconds);
   }
+}
+
+/**
+ * Tells of the limit that was reached, which needs not be the one of the operation: then none of what was said of that
+ * stays. A refusal that names no limit, as of a full queue, leaves it as it is.
+ */
+function setReachedLimit(response: ServerResponse, details: ErrorDetails, retryAfterSeconds: number | undefined): void {
+  const { limit, remaining = 0, windowSeconds } = details;
+  if (typeof limit !== 'number' || typeof remaining !== 'number' || typeof windowSeconds !== 'number') return;
+  setRateLimit(response, { limit, remaining, windowSeconds });
+  if (retryAfterSeconds !== undefined) response.setHeader('RateLimit-Reset', retryAfterSeconds);
 }
 
 /** Tells the client where it stands, in the headers of the IETF draft; a sliding window resets within its length. */

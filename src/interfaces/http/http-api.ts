@@ -17,6 +17,7 @@ import { mountMetrics } from './metrics.ts';
 import { baseUrlOf, openApiDocument, type ApiInfo } from './openapi.ts';
 import { operationRoute, serveOperation } from './operation-route.ts';
 import { shapeOf } from './operation-shape.ts';
+import { dropIds } from './request-headers.ts';
 
 export interface HttpApiOptions {
   readonly operations: ReadonlyMap<string, CompiledOperation>;
@@ -62,6 +63,7 @@ export function createHttpApi(options: HttpApiOptions): Express {
   const frame = frameOf(app, options);
   app.disable('x-powered-by').disable('etag').disable('query parser');
   app.use(securityHeaders());
+  app.use(withoutSecretIds(operations));
   app.use(operationsByPath(operations, frame));
   const contracts = [...new Set([...operations.values()].map(({ contract }) => contract))];
   addGet(app, frame, '/openapi.json', fixedDocument(JSON_TYPE, JSON.stringify(openApiDocument(contracts, info))));
@@ -106,6 +108,16 @@ function securityHeaders(): RequestHandler {
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
     frameguard: { action: 'deny' },
   });
+}
+
+/** What one of the operations says must not be kept is no correlation id, at whatever address it comes. */
+function withoutSecretIds(operations: HttpApiOptions['operations']): RequestHandler {
+  const rules = new Set([...operations.values()].flatMap(({ mustNotBeKept }) => mustNotBeKept ?? []));
+  const mustNotBeKept = (id: string): boolean => [...rules].some((rule) => rule(id));
+  return ({ headers }, _response, next) => {
+    dropIds(headers, mustNotBeKept);
+    next();
+  };
 }
 
 /** One look-up by path, however many operations there are; Express's own router would try one after another. */

@@ -1,6 +1,12 @@
 import { clientOf, needsKey, type Answer, type CallOptions, type Client } from '../../application/shared/client.ts';
 import type { ContextContract, OperationDefinition } from '../../application/shared/contract.ts';
-import { DeadlineExceeded, ServiceUnavailable, UnknownOperation } from '../../application/shared/errors.ts';
+import {
+  CommandInProgress,
+  DeadlineExceeded,
+  ResourceBusy,
+  ServiceUnavailable,
+  UnknownOperation,
+} from '../../application/shared/errors.ts';
 import { spell } from '../../application/shared/spelling.ts';
 import { CallTime, repeat, unlessAborted, type Outcome, type RetryPolicy } from './client-retry.ts';
 import { jsonLines } from './json-lines.ts';
@@ -127,6 +133,12 @@ function preparation(
 /** Statuses after which the same request may succeed: too many calls, and servers or proxies that are away. */
 const TRY_AGAIN: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
+/**
+ * Conflicts of the request itself, which pass within seconds. One of the business waits for something else, a batch for
+ * minutes: only its caller knows if that is worth waiting for, also where `Retry-After` says how often to ask.
+ */
+export const PASSING_CONFLICTS = [CommandInProgress, ResourceBusy] as const;
+
 async function attempt<T>(
   { url, definition }: Target,
   send: Fetch,
@@ -139,8 +151,7 @@ async function attempt<T>(
     const correlationId = answer.headers.get('x-correlation-id') ?? undefined;
     const error = errorOf(definition, answer.status, parse(await answer.text()), correlationId);
     const retryAfterMs = secondsToMs(answer.headers.get('retry-after'));
-    // A conflict passes by itself only where the server says so: a command under this key is still running.
-    const mayPass = TRY_AGAIN.has(answer.status) || (answer.status === 409 && retryAfterMs !== undefined);
+    const mayPass = TRY_AGAIN.has(answer.status) || PASSING_CONFLICTS.some((type) => error instanceof type);
     // What a query could not do in the server's time it can't do in the same time again.
     const again = mayPass && !(error instanceof DeadlineExceeded && definition.kind !== 'command');
     return { kind: 'failed', error, again, retryAfterMs };

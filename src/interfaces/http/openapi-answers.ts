@@ -10,13 +10,24 @@ const EXAMPLE_TIME = new Date('2027-01-31T12:00:00.000Z');
 const EXAMPLE_DETAILS: ReadonlyMap<string, ErrorDetails> = new Map<string, ErrorDetails>([
   [frame.InvalidInput.code, { issues: [{ path: 'field', message: 'what is wrong with it' }] }],
   [frame.CommandInProgress.code, { retryAfterSeconds: 1 }],
-  [frame.RateLimited.code, { retryAfterSeconds: 30, limit: 60, remaining: 0 }],
+  [frame.RateLimited.code, { retryAfterSeconds: 30, limit: 60, remaining: 0, windowSeconds: 60 }],
   [UNEXPECTED.code, { correlationId: '0b7c1f3e-6a54-4a8e-9d0c-3f1f5d1f7a11' }],
 ]);
 
 const text = { type: 'string' };
 const instant = { type: 'string', format: 'date-time' };
 const object = (properties: Part, required: readonly string[]): Part => ({ type: 'object', properties, required });
+
+const DETAILS = object(
+  {
+    issues: {
+      type: 'array',
+      description: 'The fields of the input that are at fault, by their paths, such as `amount.amount`',
+      items: object({ path: text, message: text }, ['path', 'message']),
+    },
+  },
+  [],
+);
 
 /** The schemas of what surrounds data and errors. */
 export const ENVELOPE_SCHEMAS: Part = {
@@ -32,7 +43,7 @@ export const ENVELOPE_SCHEMAS: Part = {
   Failure: object(
     {
       success: { const: false },
-      error: object({ code: text, message: text, details: { type: 'object' } }, ['code', 'message', 'details']),
+      error: object({ code: text, message: text, details: DETAILS }, ['code', 'message', 'details']),
       timestamp: instant,
     },
     ['success', 'error', 'timestamp'],
@@ -44,7 +55,7 @@ export const ENVELOPE_SCHEMAS: Part = {
       status: { type: 'integer' },
       detail: text,
       code: text,
-      details: { type: 'object' },
+      details: DETAILS,
       timestamp: instant,
     },
     ['type', 'title', 'status', 'detail', 'code'],

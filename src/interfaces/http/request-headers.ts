@@ -1,8 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { MustNotBeKept } from '../../application/shared/pipeline.ts';
 import { isCorrelationId } from '../../application/shared/trace-context.ts';
 
 const TRACE_PARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const QUOTED = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
+
+const IDS = ['x-correlation-id', 'x-request-id'] as const;
+
+/** Removes what would be taken for the correlation id and must not be kept, before anybody reads it. */
+export function dropIds(headers: IncomingHttpHeaders, mustNotBeKept: MustNotBeKept): void {
+  for (const name of IDS) {
+    const given = headers[name];
+    if (typeof given === 'string' && isCorrelationId(given) && mustNotBeKept(given)) delete headers[name];
+  }
+}
 
 /** The caller's `X-Correlation-Id` or `X-Request-Id` where it is short and harmless, else a new one. */
 export function correlationIdOf(headers: IncomingHttpHeaders, newId: () => string): string {

@@ -10,13 +10,24 @@ export class Deadline {
   readonly #timer: NodeJS.Timeout;
   #ended = false;
 
-  /** `onPassed` is called with the reason when time is up, not when the client is gone. */
-  constructor(response: ServerResponse, timeoutMs: number, onPassed: (reason: DeadlineExceeded) => void) {
-    this.#timer = setTimeout(() => {
+  /**
+   * `overMs` of the time are over already. `onPassed` is called with the reason when it is up, not when the client is gone.
+   */
+  constructor(
+    response: ServerResponse,
+    [timeoutMs, overMs]: readonly [timeoutMs: number, overMs: number],
+    onPassed: (reason: DeadlineExceeded) => void,
+  ) {
+    const pass = (): void => {
       const reason = new DeadlineExceeded(`No answer within ${timeoutMs} ms.`);
       this.#controller.abort(reason);
       onPassed(reason);
-    }, timeoutMs);
+    };
+    this.#timer = setTimeout(pass, Math.max(0, timeoutMs - overMs));
+    if (overMs >= timeoutMs) {
+      clearTimeout(this.#timer);
+      pass();
+    }
     if (response.destroyed) this.#end(response);
     else response.once('close', () => this.#end(response));
   }

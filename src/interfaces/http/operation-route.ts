@@ -11,6 +11,7 @@ import type { OperationShape } from './operation-shape.ts';
 import { queryInput } from './query-input.ts';
 import { checkBodyHeaders, readJsonBody } from './request-body.ts';
 import { idempotencyKeyOf, traceParentOf } from './request-headers.ts';
+import { waitedMs } from './request-turns.ts';
 import { sendStream, streamFormat } from './stream-response.ts';
 
 /** What is noted where the client hung up before the answer was sent. */
@@ -41,9 +42,11 @@ export async function serveOperation(
   const { method = '' } = request;
   const { kind } = operation.definition;
   if (method === 'OPTIONS') return sendOptions(response, methods);
-  const deadline = new Deadline(response, frame.deadlineMs, (reason) => giveUp(exchange, reason));
+  // Its caller has been waiting since it came.
+  const waited = waitedMs(request);
+  const deadline = new Deadline(response, [frame.deadlineMs, waited], (reason) => giveUp(exchange, reason));
   let principal = frame.anonymous;
-  if (frame.answered !== undefined) noteAnswer(exchange, frame.answered, operation.path, () => principal);
+  if (frame.answered !== undefined) noteAnswer(exchange, frame.answered, operation.path, waited, () => principal);
   try {
     if (!methods.includes(method)) throw methodNotAllowed(methods);
     const byBody = method === 'POST';
@@ -81,9 +84,10 @@ function noteAnswer(
   { request, response, correlationId }: Exchange,
   answered: NonNullable<Frame['answered']>,
   route: string,
+  waited: number,
   principal: () => Principal,
 ): void {
-  const startedAt = performance.now();
+  const startedAt = performance.now() - waited;
   response.once('close', () =>
     answered({
       ...{ method: request.method ?? '', route, correlationId, principalId: principal().id },

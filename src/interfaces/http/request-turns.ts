@@ -3,6 +3,14 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 /** So many requests are begun in one turn of the event loop: in one that brought a connection, and in any other. */
 const BEGUN_IN_A_TURN = { crowded: 1, calm: 16 } as const;
 
+const arrivals = new WeakMap<IncomingMessage, number>();
+
+/** For how many milliseconds a request has been waiting for its turn; 0 where none was waited for. */
+export function waitedMs(request: IncomingMessage): number {
+  const arrivedAt = arrivals.get(request);
+  return arrivedAt === undefined ? 0 : performance.now() - arrivedAt;
+}
+
 /**
  * Begins requests in the order in which they came, a few in each turn of the event loop. A turn accepts one connection,
  * however many wait (libuv, since 1.45), but reads from all that there are. If it also carried out everything that it
@@ -26,6 +34,7 @@ export class RequestTurns {
 
   /** Begins a request when its turn has come; not at all if its client has gone by then. */
   add(request: IncomingMessage, response: ServerResponse): void {
+    arrivals.set(request, performance.now());
     this.#waiting.push([request, response]);
     this.#plan();
   }

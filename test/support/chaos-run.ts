@@ -24,11 +24,13 @@ export const CLIENTS = 1_000;
 
 const BATCH = 1_000;
 const AMOUNT_MINOR = 5_000;
-/** How long a victim lives. */
+/** How long a victim lives, unless so few commands were answered meanwhile that nobody would ever get through. */
 const LIFE_MS: { readonly [V in Victim]: readonly [least: number, most: number] } = {
   server: [1_000, 2_500],
   database: [2_500, 4_500],
 };
+const ANSWERED_IN_A_LIFE = CLIENTS / 2;
+const LONGEST_LIFE_MS = 10_000;
 
 /** What a scenario runs on; `close` ends all of it. */
 interface Site {
@@ -58,7 +60,10 @@ export async function runScenario(scenario: Scenario, note: (figures: string) =>
   const clients = Array.from({ length: CLIENTS }, (_, index) => new ChaosClient(index, cards, courier, ledger));
   const startedAt = performance.now();
   const work = async (): Promise<number> => {
-    const [killed] = await Promise.all([disturb(victims, kill, time), ...clients.map((client) => client.run(time))]);
+    const [killed] = await Promise.all([
+      disturb(victims, kill, time, ledger),
+      ...clients.map((client) => client.run(time)),
+    ]);
     // So that some payments come when the refunds that were told before them wait already.
     await awaitConsumers(database.ownerUrl);
     await Promise.all(clients.map((client) => client.finish()));
@@ -117,12 +122,21 @@ async function buyCards(courier: Courier, ledger: Ledger, count: number): Promis
 }
 
 /** Kills and starts again until time is up; in the end everything runs. Resolves to how often it killed. */
-async function disturb(victims: readonly Victim[], kill: Site['kill'], time: AbortSignal): Promise<number> {
+async function disturb(
+  victims: readonly Victim[],
+  kill: Site['kill'],
+  time: AbortSignal,
+  ledger: Ledger,
+): Promise<number> {
   let kills = 0;
   while (victims.length > 0 && !time.aborted) {
     const victim = victims[kills % victims.length] as Victim;
     const [least, most] = LIFE_MS[victim];
+    const [bornAt, answered] = [performance.now(), ledger.answered];
     await delay(least + Math.random() * (most - least));
+    while (ledger.answered - answered < ANSWERED_IN_A_LIFE && performance.now() - bornAt < LONGEST_LIFE_MS) {
+      await delay(10);
+    }
     await kill[victim]();
     kills += 1;
   }

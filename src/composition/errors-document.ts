@@ -33,7 +33,8 @@ A failure is \`{"success": false, "error": {"code", "message", "details"}, "time
 permission \`gift-cards:diagnose\` are told \`gift_cards.refused\` for everything that would tell them something about a code.
 
 Where fields of the input are at fault, \`details.issues\` lists them, each with its \`path\`, such as \`amount.amount\`, and a
-\`message\`: with \`request.invalid_input\`, and with the codes for an amount or an expiry that cannot be.
+\`message\`: with \`request.invalid_input\`, and with the codes for an amount, an expiry, a permission, a role or a type of event
+that cannot be.
 
 ## Kinds
 

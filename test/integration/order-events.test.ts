@@ -211,7 +211,7 @@ describe('events of orders, from their way in to the cards', function () {
     const misfit = event('order.refunded', { orderId: 'never', refundId: 'r1', legs: [{ amount: usd('1.00') }] });
     const misfits = ['request.invalid_input', ['events.1.data.legs.0.cardId']];
     expect(await refusalOf(good, misfit)).to.deep.equal([400, misfits]);
-    const unknown = ['events.unknown_type', { type: 'order.shipped' }];
+    const unknown = ['events.unknown_type', ['events.1.type']];
     expect(await refusalOf(good, event('order.shipped', { orderId: 'never' }))).to.deep.equal([422, unknown]);
     expect(await count()).to.equal(before);
   });

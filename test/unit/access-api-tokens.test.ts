@@ -195,14 +195,16 @@ describe('Creating an API token', () => {
     expect(error).to.be.instanceOf(PermissionNotHeld);
   });
 
-  it('names permissions and roles that do not exist', async () => {
+  it('names permissions and roles that do not exist, and the field that has them', async () => {
     const { create } = setUp();
     const permission = (await failure(create({ permissions: ['gift-card:redeem'] }))) as UnknownPermission;
     expect(permission).to.be.instanceOf(UnknownPermission);
-    expect(permission.details).to.deep.equal({ permissions: ['gift-card:redeem'] });
+    const issue = { path: 'permissions', message: permission.message };
+    expect(permission.details).to.deep.equal({ permissions: ['gift-card:redeem'], issues: [issue] });
     const role = (await failure(create({ roles: ['owner', 'constructor'] }))) as UnknownRole;
     expect(role).to.be.instanceOf(UnknownRole);
-    expect(role.details).to.deep.equal({ roles: ['owner', 'constructor'] });
+    const issues = [{ path: 'roles', message: role.message }];
+    expect(role.details).to.deep.equal({ roles: ['owner', 'constructor'], issues });
   });
 
   it('refuses a name that must not be kept, without telling it, and stores nothing', async () => {

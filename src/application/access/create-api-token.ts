@@ -1,6 +1,12 @@
 import type { ApiTokenBook, ApiTokenChanges, ApiTokenRepository } from '../../domain/access/api-token-repository.ts';
 import { ApiToken, type NewApiToken } from '../../domain/access/api-token.ts';
-import { CreatorNoLongerActive, InvalidTokenExpiry, PermissionNotHeld } from '../../domain/access/errors.ts';
+import {
+  CreatorNoLongerActive,
+  InvalidTokenExpiry,
+  PermissionNotHeld,
+  UnknownPermission,
+  UnknownRole,
+} from '../../domain/access/errors.ts';
 import { missingFrom } from '../../domain/shared/permission.ts';
 import type { Decision } from '../../domain/shared/decision.ts';
 import type { Json } from '../../domain/shared/domain-error.ts';
@@ -42,8 +48,8 @@ export function createApiToken(ports: CreateApiTokenPorts): Handler<Create> {
       const issues = [{ path: 'name', message: 'must not contain a secret such as a gift card code' }];
       throw new InvalidInput('The input does not fit the operation.', { issues });
     }
-    requireKnownPermissions(permissions, manifest);
-    roles.requireKnown(roleNames);
+    ofField('permissions', [UnknownPermission], () => requireKnownPermissions(permissions, manifest));
+    ofField('roles', [UnknownRole], () => roles.requireKnown(roleNames));
     const { id, text, hash } = secrets.issue();
     const token: NewApiToken = {
       id,

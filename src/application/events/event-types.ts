@@ -4,6 +4,7 @@ import type { Json } from '../../domain/shared/domain-error.ts';
 import type { ContextContract } from '../shared/contract.ts';
 import { JOB_REQUESTED } from '../shared/decided-events.ts';
 import { InvalidInput } from '../shared/errors.ts';
+import { fieldFault } from '../shared/field-fault.ts';
 import type { ForeignEvent } from '../shared/event-log.ts';
 import { inputIssues } from '../shared/pipeline.ts';
 
@@ -28,20 +29,26 @@ export function eventTypes(contracts: readonly ContextContract[]): EventTypes {
 
 /**
  * What the log may keep of an event's data: what its type declares. Throws `ReservedEventType`, `UnknownEventType`, and
- * `InvalidInput` with the path of what doesn't fit, which begins with `where`.
+ * `InvalidInput`, all with the path of what doesn't fit, which begins with that of the event.
  */
 export function keptData(
   { own, consumed }: EventTypes,
   type: string,
   data: unknown,
-  where: readonly PropertyKey[],
+  event: readonly PropertyKey[],
 ): ForeignEvent['data'] {
+  const ofType = (message: string) => ({ type, ...fieldFault([...event, 'type'].join('.'), message) });
   if (own.has(type)) {
-    throw new ReservedEventType('Events of this type are published here and not taken in.', { type });
+    const message = 'Events of this type are published here and not taken in.';
+    throw new ReservedEventType(message, ofType(message));
   }
   const schema = consumed.get(type);
-  if (schema === undefined) throw new UnknownEventType(`Nobody here consumes events of type ${type}.`, { type });
+  if (schema === undefined) {
+    const message = `Nobody here consumes events of type ${type}.`;
+    throw new UnknownEventType(message, ofType(message));
+  }
   const parsed = schema.safeParse(data);
-  if (!parsed.success) throw new InvalidInput(`The data of ${type} does not fit.`, inputIssues(parsed.error, where));
+  if (!parsed.success)
+    throw new InvalidInput(`The data of ${type} does not fit.`, inputIssues(parsed.error, [...event, 'data']));
   return parsed.data as { readonly [key: string]: Json };
 }

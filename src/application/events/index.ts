@@ -20,7 +20,7 @@ export function eventHandlers({ log, seals, contracts }: EventPorts): Handlers<t
   return {
     async ingest({ events: foreign }, { principal, correlationId, traceParent }) {
       const given = foreign.map(({ id, source, type, subject, time, data }, index) => ({
-        ...{ id, source, type, subject, data: keptData(types, type, data, ['events', index, 'data']) },
+        ...{ id, source, type, subject, data: keptData(types, type, data, ['events', index]) },
         time: time === undefined ? undefined : new Date(time),
       }));
       const by = { tenant: principal.tenant, actor: principal.id, correlationId, traceParent };

@@ -75,7 +75,8 @@ CREATE TABLE gift_cards.transactions (
   created_at       timestamptz NOT NULL,
   PRIMARY KEY (gift_card_id, entry_number),
   CHECK (debit_account <> credit_account),
-  CHECK (gift_cards.is_account(debit_account, gift_card_id) AND gift_cards.is_account(credit_account, gift_card_id)),
+  CONSTRAINT known_accounts CHECK (
+    gift_cards.is_account(debit_account, gift_card_id) AND gift_cards.is_account(credit_account, gift_card_id)),
   CHECK (balance_after = balance_before
     + CASE WHEN credit_account = 'card:' || gift_card_id THEN amount ELSE 0 END
     - CASE WHEN debit_account = 'card:' || gift_card_id THEN amount ELSE 0 END)

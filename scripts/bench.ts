@@ -40,7 +40,7 @@ const WHY_SPREAD = `A redemption takes about 75 µs of a processor in the proces
   waits for the other. In the process the cost is spread thin: keyed hashes, JSON, arrays for the driver, validation. In the
   database 45 µs write rows and index entries of five tables, one more than the rival writes (the record of the redemption,
   by which a repeat under another key is told), and 16 µs look up the code and lock the card, which the rival doesn't need
-  since it knows the row. Three times the rival would leave 125 µs for both.`;
+  since it knows the row. Three times the rival would leave 125 to 150 µs for both.`;
 const WHY_P99 = `With 256 callers at the measured rate each waits for as long as 256 redemptions take, which is half of
   this; the slowest met a batch of the other half, a pause of the garbage collector or a flush besides. Fewer callers
   wait less.`;
